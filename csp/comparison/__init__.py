@@ -1,0 +1,1 @@
+"""Which crystals are the same, and what symmetry they have."""

@@ -1,0 +1,1 @@
+"""From a molecule to its gas-phase conformers."""

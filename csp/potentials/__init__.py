@@ -1,0 +1,1 @@
+"""Force fields: typing, parameters, Ewald sums and the compiled kernels."""

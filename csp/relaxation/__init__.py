@@ -1,0 +1,1 @@
+"""Relaxation of packings to lattice-energy minima."""
