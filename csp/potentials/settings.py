@@ -1,0 +1,40 @@
+"""Settings of the force field."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from csp.potentials.exp6 import ForceFieldName
+
+
+class PotentialSettings(BaseModel):
+    """The ``[potential]`` section: which force field, summed how far."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    force_field: ForceFieldName = Field(
+        ForceFieldName.REVISED_W99,
+        description="exp-6 parameters: revised-w99, w99 or fit",
+    )
+    cutoff: float = Field(
+        12.0,
+        ge=6.0,
+        le=30.0,
+        description="distance at which exp-6 ends, Å; a tail correction adds the rest",
+    )
+    switch_width: float = Field(
+        2.0,
+        ge=0.5,
+        le=5.0,
+        description="width over which exp-6 is switched off before the cutoff, Å",
+    )
+    ewald_cutoff: float = Field(
+        10.0,
+        ge=5.0,
+        le=30.0,
+        description="real-space cutoff of the Ewald sum, Å",
+    )
+    ewald_accuracy: float = Field(
+        1e-7,
+        ge=1e-14,
+        le=1e-4,
+        description="size of the first neglected term of the Ewald sums, relative",
+    )

@@ -1,0 +1,79 @@
+"""A repulsive continuation of the pair energy at short range.
+
+``A e^{−Br} − C r⁻⁶ + q q'/r`` is unbounded below where r⁻⁶ or two opposite charges win.
+Inside the *wall*, the distance at which the pair's repulsive force has its inner
+maximum, the energy goes on as ``U_w + F_w x + κ x³`` with ``x = r_w − r``: it rises
+monotonically to a finite value at r = 0, and energy, force and force constant are
+continuous.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from csp.arrays import Scalars
+from csp.potentials.exp6 import Exp6
+from csp.units import COULOMB_CONSTANT
+
+_DISTANCES = np.linspace(0.1, 2.5, 2401)
+"""Å; where the inner maximum of the force is looked for."""
+_WEAKEST_FORCE = 500.0
+"""kJ/mol/Å; a force maximum below this is no barrier."""
+_CUBIC = 2000.0
+"""kJ/mol/Å³."""
+_FALLBACK = 1.2
+"""Å; the wall of a pair that has no barrier of its own."""
+
+
+class Wall(NamedTuple):
+    """Where the continuation starts, its energy, force and cubic coefficient."""
+
+    distance: float
+    energy: float
+    force: float
+    cubic: float
+
+
+def pair_energy(exp6: Exp6, charge_product: float, r: Scalars) -> Scalars:
+    """Energy of two sites in vacuum, kJ/mol, without a wall."""
+    return np.asarray(
+        exp6.repulsion * np.exp(-exp6.exponent * r)
+        - exp6.dispersion / r**6
+        + COULOMB_CONSTANT * charge_product / r
+    )
+
+
+def pair_force(exp6: Exp6, charge_product: float, r: Scalars) -> Scalars:
+    """``−dU/dr`` of :func:`pair_energy`, kJ/mol/Å."""
+    return np.asarray(
+        exp6.exponent * exp6.repulsion * np.exp(-exp6.exponent * r)
+        - 6.0 * exp6.dispersion / r**7
+        + COULOMB_CONSTANT * charge_product / r**2
+    )
+
+
+def wall_of(exp6: Exp6, charge_product: float) -> Wall:
+    """The wall of one pair of sites.
+
+    A pair that repels at all distances needs none: its wall is at 0. A pair without
+    a barrier (opposite charges, hardly any repulsion) gets one at 1.2 Å, where the
+    force jumps by no more than the attraction itself.
+    """
+    force = pair_force(exp6, charge_product, _DISTANCES)
+    rising = np.diff(force) > 0.0
+    if not rising.any():
+        return Wall(0.0, 0.0, 0.0, 0.0)
+    # outermost distance at which the force stops growing inwards
+    falls_outwards = ~rising[1:] & rising[:-1]
+    peaks = np.flatnonzero(falls_outwards) + 1
+    strong = peaks[force[peaks] > _WEAKEST_FORCE]
+    distance = float(_DISTANCES[strong[-1]]) if len(strong) else _FALLBACK
+    if not len(strong) and charge_product >= 0.0 and exp6.dispersion == 0.0:
+        return Wall(0.0, 0.0, 0.0, 0.0)
+    at = np.array([distance])
+    return Wall(
+        distance,
+        float(pair_energy(exp6, charge_product, at)[0]),
+        max(float(pair_force(exp6, charge_product, at)[0]), _WEAKEST_FORCE),
+        _CUBIC,
+    )

@@ -1,0 +1,78 @@
+"""What is stored and passed between the stages."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from csp.arrays import Cell, RotationMatrix, Vector, read_only
+
+
+class Status(StrEnum):
+    """How the relaxation of a packing ended."""
+
+    CONVERGED = "converged"
+    STEP_LIMIT = "step limit"
+    FELL_APART = "fell apart"
+    OVERLAP = "overlap"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class CrystalKey:
+    """Enough, with the run's settings, to make a packing again.
+
+    Attributes:
+        space_group: International number in which the packing was drawn.
+        site: Wyckoff letter on which the molecule sits.
+        draw: Index of the quasi-random point.
+    """
+
+    space_group: int
+    site: str
+    draw: int
+
+    def __str__(self) -> str:
+        """A name that sorts and may be part of a file name, like 014e000123."""
+        return f"{self.space_group:03d}{self.site}{self.draw:06d}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RigidPacking:
+    """A crystal of one rigid molecule on one site of a space group.
+
+    Attributes:
+        key: Which draw it came from.
+        conformer: Label of the conformer.
+        cell: Lattice vectors as rows in the standard orientation, Å.
+        centre: Centre of mass of the molecule, fractional.
+        rotation: From the conformer's frame to the crystal's, ``x = R d``.
+    """
+
+    key: CrystalKey
+    conformer: str
+    cell: Cell
+    centre: Vector
+    rotation: RotationMatrix
+
+    def __post_init__(self) -> None:
+        for name in ("cell", "centre", "rotation"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Relaxation:
+    """The end of a relaxation; a bad end is a result with a status.
+
+    Attributes:
+        packing: Where it ended.
+        status: How it ended.
+        lattice_energy: kJ/mol per formula unit, the conformer's relative energy
+            included.
+        largest_gradient: Largest component of the gradient at the end, kJ/mol/Å per
+            molecule.
+        n_evaluations: Energy and gradient evaluations spent.
+    """
+
+    packing: RigidPacking
+    status: Status
+    lattice_energy: float
+    largest_gradient: float
+    n_evaluations: int

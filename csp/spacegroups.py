@@ -1,0 +1,244 @@
+"""Space groups: operations, free cell parameters and special positions.
+
+The tables are PyXtal's (standard settings of International Tables A, monoclinic
+unique axis b, hexagonal axes for rhombohedral groups, origin choice 2). Everything
+is for the conventional cell.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import spglib
+from pyxtal.symmetry import Group
+
+from csp.arrays import (
+    Cell,
+    Indices,
+    Matrix,
+    RotationMatrices,
+    Vector,
+    Vectors,
+    read_only,
+)
+from csp.errors import InputError
+
+spglib.error.OLD_ERROR_HANDLING = False
+
+N_SPACE_GROUPS = 230
+_SAME = 1e-6
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Site:
+    """A Wyckoff position: where a molecule of that site symmetry may sit.
+
+    The point is ``matrix @ u + offset`` (fractional) for any ``u``. The images of the
+    molecule are made by the operations ``images``; the operations ``stabiliser``,
+    with their lattice translations ``shifts``, leave the point where it is.
+
+    Attributes:
+        letter: Wyckoff letter.
+        multiplicity: Points in the conventional cell.
+        matrix: Projection from the unit cube to the free coordinates.
+        offset: Fixed part of the coordinates.
+        images: Indices of one operation for each point in the cell, identity first.
+        stabiliser: Indices of the operations of the site symmetry group.
+    """
+
+    letter: str
+    multiplicity: int
+    matrix: Matrix
+    offset: Vector
+    images: Indices
+    stabiliser: Indices
+
+    @property
+    def is_general(self) -> bool:
+        """Whether the site has no symmetry of its own."""
+        return len(self.stabiliser) == 1
+
+    def point(self, uniform: Vector) -> Vector:
+        """A point of the site, fractional, from a point of the unit cube."""
+        return np.asarray(self.matrix @ uniform + self.offset)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SpaceGroup:
+    """One of the 230 space groups in its standard setting.
+
+    Attributes:
+        number: International number, 1 to 230.
+        symbol: Short Hermann–Mauguin symbol, for reading.
+        lattice: triclinic, monoclinic, orthorhombic, tetragonal, hexagonal or cubic;
+            trigonal groups are described on hexagonal axes.
+        rotations: Integer matrices in fractional coordinates, identity first.
+        translations: Fractional, in [0, 1).
+        sites: Wyckoff positions, one of each class that differ by the choice of
+            origin or axes alone; the general position is the last.
+        is_chiral: Whether all operations are proper (a Sohncke group).
+    """
+
+    number: int
+    symbol: str
+    lattice: str
+    rotations: RotationMatrices
+    translations: Vectors
+    sites: tuple[Site, ...]
+    is_chiral: bool
+
+    @property
+    def order(self) -> int:
+        """Points of the general position in the conventional cell."""
+        return len(self.rotations)
+
+    def site(self, letter: str) -> Site:
+        """The site of a Wyckoff letter.
+
+        Raises:
+            InputError: If this space group has no such distinct site.
+        """
+        for site in self.sites:
+            if site.letter == letter:
+                return site
+        letters = ", ".join(site.letter for site in self.sites)
+        raise InputError(
+            f"space group {self.number} has no distinct Wyckoff position {letter!r}: "
+            f"choose one of {letters}"
+        )
+
+    def z_prime(self, site: Site) -> float:
+        """Formula units in the asymmetric unit, one molecule on ``site``."""
+        return site.multiplicity / self.order
+
+
+@cache
+def space_group(number: int) -> SpaceGroup:
+    """The space group of an international number.
+
+    Raises:
+        InputError: If ``number`` is not one of 1 to 230.
+    """
+    if not 1 <= number <= N_SPACE_GROUPS:
+        raise InputError(
+            f"there is no space group {number}: numbers run from 1 to {N_SPACE_GROUPS}"
+        )
+    group = Group(number)
+    operations = [np.array(op.affine_matrix) for op in group[0].ops]
+    rotations = read_only(np.rint([op[:3, :3] for op in operations]))
+    translations = read_only([np.mod(op[:3, 3], 1.0) for op in operations])
+    letters = _distinct_letters(group)
+    sites = [
+        _site(position, rotations, translations)
+        for position in reversed(group.Wyckoff_positions)
+        if position.letter in letters
+    ]
+    return SpaceGroup(
+        number=number,
+        symbol=symbols()[number],
+        lattice={"trigonal": "hexagonal"}.get(group.lattice_type, group.lattice_type),
+        rotations=rotations,
+        translations=translations,
+        sites=tuple(sites),
+        is_chiral=bool(np.all(np.linalg.det(rotations) > 0)),
+    )
+
+
+def readable_symbol(symbol: str) -> str:
+    """A Hermann–Mauguin symbol with its screw axes as subscripts.
+
+    >>> readable_symbol("P2_1/c"), readable_symbol("P-42_1m"), readable_symbol("P422")
+    ('P2₁/c', 'P-42₁m', 'P422')
+    """
+    return re.sub("_([1-5])", lambda match: "₀₁₂₃₄₅"[int(match[1])], symbol)
+
+
+@cache
+def symbols() -> dict[int, str]:
+    """The short Hermann–Mauguin symbol of each of the 230 space groups."""
+    found: dict[int, str] = {}
+    for hall_number in range(1, 531):
+        entry = spglib.get_spacegroup_type(hall_number)
+        found.setdefault(entry.number, readable_symbol(entry.international_short))
+    return found
+
+
+def _distinct_letters(group: Group) -> set[str]:
+    """One letter of each class of sites that the choice of origin or axes relates.
+
+    The first in the alphabet stands for its class: under the Euclidean normaliser
+    (International Tables A, chapter 3.5) all members give the same set of crystals.
+    """
+    letters = [position.letter for position in group.Wyckoff_positions]
+    order = sorted(letters, key=lambda letter: (letter == "A", letter))
+    representative = {letter: letter for letter in order}
+    for row in group.get_alternatives()["Transformed WP"]:
+        for letter, other in zip(order, row.split(), strict=True):
+            low, high = sorted((representative[letter], representative[other]))
+            for key, value in representative.items():
+                if value == high:
+                    representative[key] = low
+    return set(representative.values())
+
+
+def _site(position: object, rotations: np.ndarray, translations: np.ndarray) -> Site:
+    affine = np.array(position.ops[0].affine_matrix)  # type: ignore[attr-defined]
+    matrix, offset = affine[:3, :3], affine[:3, 3]
+    # an irrational point has no more symmetry than the site itself
+    point = matrix @ np.array([0.1234567, 0.2718282, 0.3141593]) + offset
+    images, points, stabiliser = [], np.empty((0, 3)), []
+    for index, (rotation, translation) in enumerate(
+        zip(rotations, translations, strict=True)
+    ):
+        image = rotation @ point + translation
+        if _is_lattice_vector(image - point).all():
+            stabiliser.append(index)
+        if not _is_lattice_vector(points - image).all(axis=1).any():
+            points = np.vstack([points, image])
+            images.append(index)
+    return Site(
+        letter=str(position.letter),  # type: ignore[attr-defined]
+        multiplicity=len(images),
+        matrix=read_only(matrix),
+        offset=read_only(offset),
+        images=read_only(images, int),
+        stabiliser=read_only(stabiliser, int),
+    )
+
+
+def _is_lattice_vector(difference: np.ndarray) -> np.ndarray:
+    return np.abs(difference - np.rint(difference)) < _SAME
+
+
+def cartesian_rotations(group: SpaceGroup, cell: Cell) -> RotationMatrices:
+    """The operations' matrices for Cartesian columns, ``h^T R h^-T``.
+
+    For a cell in the standard orientation they do not depend on its free parameters.
+    """
+    transposed = cell.T
+    return np.asarray(transposed @ group.rotations @ np.linalg.inv(transposed))
+
+
+def strain_basis(lattice: str) -> RotationMatrices:
+    """Orthonormal strains that keep a lattice in its system and standard orientation.
+
+    With rows as lattice vectors, ``cell' = cell @ (1 + strain)``; the strains are lower
+    triangular so that a stays along x and b in the xy plane.
+    """
+    one = np.eye(3)
+
+    def unit(row: int, column: int) -> np.ndarray:
+        return np.outer(one[row], one[column])
+
+    xx, yy, zz = unit(0, 0), unit(1, 1), unit(2, 2)
+    uniaxial = [(xx + yy) / np.sqrt(2.0), zz]
+    bases = {
+        "triclinic": [xx, yy, zz, unit(1, 0), unit(2, 0), unit(2, 1)],
+        "monoclinic": [xx, yy, zz, unit(2, 0)],
+        "orthorhombic": [xx, yy, zz],
+        "tetragonal": uniaxial,
+        "hexagonal": uniaxial,
+        "cubic": [one / np.sqrt(3.0)],
+    }
+    return np.array(bases[lattice])
