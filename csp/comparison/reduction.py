@@ -36,8 +36,8 @@ def niggli_cell(cell: Cell) -> Cell:
 
 def _irreducible(cell: Cell) -> InputError:
     return InputError(
-        f"the cell {np.round(cell, 3).tolist()} (rows, Å) cannot be reduced: give three "
-        "independent lattice vectors"
+        f"the cell {np.round(cell, 3).tolist()} (rows, Å) cannot be reduced: give "
+        "three independent lattice vectors"
     )
 
 

@@ -1,0 +1,198 @@
+"""Packing similarity: how many molecules of two crystals overlay, and how well."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from csp.arrays import Indices, Permutations, RotationMatrix, read_only
+from csp.comparison.cluster import ClusterOverlay, best_overlay, pair_of_shells
+from csp.comparison.graphs import isomorphisms
+from csp.comparison.shells import PackingShells, Shell, packing_shells
+from csp.crystal import Crystal
+from csp.errors import InputError
+
+RIGHT_ANGLE = 90.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PackingMatch:
+    """How well two crystals overlay.
+
+    Attributes:
+        n_matched: Molecules of the cluster found in the other crystal.
+        n_compared: Molecules in the cluster.
+        rmsd: Root-mean-square distance of the atoms of matched molecules, Å; infinite
+            where not even one molecule matches.
+        rotation: Carries directions of the first crystal to the second; improper for
+            mirror images.
+    """
+
+    n_matched: int
+    n_compared: int
+    rmsd: float
+    rotation: RotationMatrix
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rotation", read_only(self.rotation))
+
+    @property
+    def same(self) -> bool:
+        """Whether every molecule of the cluster was found."""
+        return self.n_matched == self.n_compared
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Sorts the better match first."""
+        return (-self.n_matched, self.rmsd)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """When a molecule of a cluster counts as found.
+
+    Attributes:
+        distance: Largest relative difference of a distance from the central molecule.
+        angle: Largest angle between the directions in which it lies, degrees.
+    """
+
+    distance: float = 0.20
+    angle: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.distance < 1.0 and 0.0 < self.angle <= RIGHT_ANGLE):
+            raise InputError(
+                "the tolerances of an overlay must lie in (0, 1) and (0, 90] degrees, "
+                f"got {self.distance} and {self.angle}"
+            )
+
+
+def packing_match(
+    first: Crystal,
+    second: Crystal,
+    n_molecules: int = 15,
+    tolerances: Tolerances = Tolerances(),
+) -> PackingMatch:
+    """RMSD_n of two crystals: :func:`compare_packings` of their shells.
+
+    Args:
+        first: Any cell of a crystal.
+        second: Any cell of another.
+        n_molecules: Molecules in a cluster.
+        tolerances: When a molecule counts as found.
+    """
+    return compare_packings(
+        packing_shells(first, n_molecules),
+        packing_shells(second, n_molecules),
+        tolerances,
+    )
+
+
+def compare_packings(
+    first: PackingShells,
+    second: PackingShells,
+    tolerances: Tolerances = Tolerances(),
+) -> PackingMatch:
+    """The best overlay of a cluster of molecules of one crystal on the other.
+
+    A molecule matches if its distances, atom by atom, from the central molecule and
+    the directions in which its atoms lie agree in both crystals. The cluster around
+    every distinct molecule of either crystal is sought in the other, and the worst
+    outcome counts: crystals are the same only if neither holds a packing that the
+    other lacks. So the outcome does not depend on which crystal is the first.
+
+    Args:
+        first: From :func:`csp.comparison.shells.packing_shells`.
+        second: Likewise, with the same number of molecules.
+        tolerances: When a molecule counts as found.
+
+    Raises:
+        InputError: If the sizes of the clusters differ.
+
+    References:
+        Chisholm & Motherwell, J. Appl. Cryst. 38, 228 (2005).
+    """
+    if first.n_molecules != second.n_molecules:
+        raise InputError(
+            f"clusters of {first.n_molecules} and {second.n_molecules} molecules "
+            "cannot be compared: make both with one n_molecules"
+        )
+    forward = _worst_cluster(first, second, tolerances)
+    backward = _worst_cluster(second, first, tolerances)
+    if forward.rank >= backward.rank:
+        return forward
+    return PackingMatch(
+        backward.n_matched, backward.n_compared, backward.rmsd, backward.rotation.T
+    )
+
+
+def _worst_cluster(
+    first: PackingShells, second: PackingShells, tolerances: Tolerances
+) -> PackingMatch:
+    """The cluster of the first crystal that is found least well in the second."""
+    none = PackingMatch(0, first.n_molecules, math.inf, np.eye(3))
+    mappings = _mappings(first, second)
+    if mappings is None:
+        return none
+    worst = None
+    for shell in first.shells:
+        found = _best_of(shell, second, mappings, tolerances)
+        match = (
+            none
+            if found is None
+            else PackingMatch(
+                found.n_matched, first.n_molecules, found.rmsd, found.rotation
+            )
+        )
+        worst = match if worst is None or match.rank > worst.rank else worst
+    return none if worst is None else worst
+
+
+def _best_of(
+    shell: Shell,
+    second: PackingShells,
+    mappings: tuple[Indices, tuple[Permutations, ...]],
+    tolerances: Tolerances,
+) -> ClusterOverlay | None:
+    kinds_of_second, permutations = mappings
+    smallest_cosine = math.cos(math.radians(tolerances.angle))
+    best = None
+    for other in second.shells:
+        pair = pair_of_shells(
+            shell, other, kinds_of_second, permutations, second.n_molecules
+        )
+        found = best_overlay(pair, tolerances.distance, smallest_cosine)
+        if found is not None and (
+            best is None
+            or (-found.n_matched, found.rmsd) < (-best.n_matched, best.rmsd)
+        ):
+            best = found
+    return best
+
+
+def _mappings(
+    first: PackingShells, second: PackingShells
+) -> tuple[Indices, tuple[Permutations, ...]] | None:
+    """Which kinds of molecule are the same, and how their atoms correspond.
+
+    Returns:
+        For each kind of the second crystal its number in the first, and for each kind
+        of the first the mappings of its atoms, padded to one length; nothing if the
+        crystals are not of the same molecules.
+    """
+    if len(first.graphs) != len(second.graphs):
+        return None
+    kinds_of_second = np.full(len(second.graphs), -1)
+    n_atoms = max(len(graph.atomic_numbers) for graph in first.graphs)
+    padded = []
+    for kind, graph in enumerate(first.graphs):
+        for other, other_graph in enumerate(second.graphs):
+            permutations = isomorphisms(graph, other_graph)
+            if len(permutations):
+                kinds_of_second[other] = kind
+                rest = np.arange(permutations.shape[1], n_atoms)
+                tail = np.broadcast_to(rest, (len(permutations), len(rest)))
+                padded.append(np.concatenate([permutations, tail], axis=1))
+    if len(padded) != len(first.graphs) or (kinds_of_second < 0).any():
+        return None
+    return kinds_of_second, tuple(padded)
