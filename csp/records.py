@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+import numpy as np
 
 from csp.arrays import Cell, RotationMatrix, Vector, read_only
 
@@ -30,8 +33,8 @@ class CrystalKey:
     draw: int
 
     def __str__(self) -> str:
-        """A name that sorts and may be part of a file name, like 014e000123."""
-        return f"{self.space_group:03d}{self.site}{self.draw:06d}"
+        """A name that sorts and may be part of a file name, like sg014-e-000123."""
+        return f"sg{self.space_group:03d}-{self.site}-{self.draw:06d}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,3 +79,37 @@ class Relaxation:
     lattice_energy: float
     largest_gradient: float
     n_evaluations: int
+
+    def to_row(self) -> dict[str, Any]:
+        """As JSON values; floats keep every bit."""
+        packing = self.packing
+        return {
+            "space_group": packing.key.space_group,
+            "site": packing.key.site,
+            "draw": packing.key.draw,
+            "conformer": packing.conformer,
+            "cell": packing.cell.tolist(),
+            "centre": packing.centre.tolist(),
+            "rotation": packing.rotation.tolist(),
+            "status": self.status.value,
+            "lattice_energy_kj_per_mol": self.lattice_energy,
+            "largest_gradient_kj_per_mol_per_angstrom": self.largest_gradient,
+            "n_evaluations": self.n_evaluations,
+        }
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Relaxation":
+        """What :meth:`to_row` wrote."""
+        return cls(
+            packing=RigidPacking(
+                key=CrystalKey(row["space_group"], row["site"], row["draw"]),
+                conformer=row["conformer"],
+                cell=np.array(row["cell"]),
+                centre=np.array(row["centre"]),
+                rotation=np.array(row["rotation"]),
+            ),
+            status=Status(row["status"]),
+            lattice_energy=row["lattice_energy_kj_per_mol"],
+            largest_gradient=row["largest_gradient_kj_per_mol_per_angstrom"],
+            n_evaluations=row["n_evaluations"],
+        )

@@ -10,6 +10,7 @@ from csp.arrays import Cell, Matrix, Positions, RotationMatrices, Scalars, Vecto
 from csp.errors import InputError
 from csp.geometry import volume
 from csp.molecule import Conformer, Molecule
+from csp.point_groups import MolecularSymmetry, molecular_symmetry, symmetrised
 from csp.potentials.atom_types import atom_types, neighbours_of
 from csp.potentials.charges import fit_error, fitted_charges
 from csp.potentials.exp6 import ParameterSet, parameter_set
@@ -36,14 +37,17 @@ class RigidMolecule:
     Attributes:
         conformer: What it was made from.
         types: Force-field type of each site.
-        sites: Positions of the sites (hydrogens foreshortened), centre of mass of
-            the atoms at the origin, Å.
+        symmetry: Point group; atoms, sites and charges have it to rounding.
+        atoms: Positions of the atoms, centre of mass at the origin, Å.
+        sites: Positions of the sites (hydrogens foreshortened), same frame, Å.
         charges: e.
         charge_fit_error: Relative root mean square error of the charges' potential.
     """
 
     conformer: Conformer
     types: tuple[str, ...]
+    symmetry: MolecularSymmetry
+    atoms: Positions
     sites: Positions
     charges: Scalars
     charge_fit_error: float
@@ -70,13 +74,22 @@ def rigid_molecule(conformer: Conformer, settings: PotentialSettings) -> RigidMo
     Raises:
         InputError: If atoms have no parameters.
     """
-    molecule = conformer.molecule.centred()
+    centred = conformer.molecule.centred()
+    molecule, symmetry = symmetrised(centred, molecular_symmetry(centred))
     parameters = parameter_set(settings.force_field)
     types = atom_types(molecule, settings.force_field)
     sites = interaction_sites(molecule, parameters.foreshortening)
     charges = fitted_charges(conformer.potential, sites, molecule.charge)
-    error = fit_error(conformer.potential, sites, charges)
-    return RigidMolecule(conformer, types, sites, charges, error)
+    charges = charges[symmetry.permutations].mean(axis=0)
+    return RigidMolecule(
+        conformer=conformer,
+        types=types,
+        symmetry=symmetry,
+        atoms=molecule.positions,
+        sites=sites,
+        charges=charges,
+        charge_fit_error=fit_error(conformer.potential, sites, charges),
+    )
 
 
 class SiteModel(Protocol):

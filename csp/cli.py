@@ -1,0 +1,284 @@
+"""The ``csp`` command."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from csp import __version__, stages
+from csp.conformers.monomers_file import write_monomers
+from csp.conformers.reading import read_molecule
+from csp.errors import CspError, InputError, StoreError
+from csp.landscape import Landscape
+from csp.report.summary import (
+    CONFORMER_HEADINGS,
+    OBSERVED_HEADINGS,
+    conformer_rows,
+    observed_rows,
+)
+from csp.report.tables import landscape_rows, read_csv, terminal_table
+from csp.settings import template
+
+Predict = Callable[[stages.Run, stages.Progress], tuple[stages.Search, Landscape]]
+
+BAD_INPUT = 2
+FAILED = 1
+INTERRUPTED = 130
+
+_console = Console()
+_errors = Console(stderr=True)
+
+_HELP = """Predict the crystal structures of an organic molecule.
+
+From a SMILES string or a geometry to a ranked landscape of crystal structures:
+
+  csp init "OC(=O)C(=O)O"     write a settings file, every key explained
+
+  csp run oxalic_acid.toml    search, relax, rank; run it again to go on after a stop
+
+  csp show run                the best structures of a finished run
+
+Results are a table (landscape.csv), an ASE database (landscape.db: ase db), CIF files,
+a picture and a report, all in the output folder. Energies are in kJ/mol per formula
+unit, negative = bound.
+"""
+
+SettingsFile = Annotated[
+    Path, typer.Argument(help="Settings file (TOML); csp init writes one.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Override one setting, like --set packing.n_draws=5000. May be repeated.",
+    ),
+]
+
+
+def build_app(predict: Predict | None) -> typer.Typer:
+    """The command line.
+
+    Args:
+        predict: Runs a prediction through a workflow engine; without one, the stages
+            run plainly.
+    """
+    app = typer.Typer(
+        name="csp",
+        help=_HELP,
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_main)
+    app.command("init")(init)
+    app.command("show")(show)
+    app.command("monomers")(monomers)
+
+    @app.command("run")
+    def run(
+        settings_file: SettingsFile,
+        output: Annotated[
+            Path | None,
+            typer.Option(help="Output folder; the settings file's run.output if left out."),
+        ] = None,
+        overrides: Overrides = None,
+        *,
+        no_prefect: Annotated[
+            bool,
+            typer.Option(
+                "--no-prefect", help="Run the same stages plainly, without Prefect."
+            ),
+        ] = False,
+    ) -> None:
+        """Search, relax and rank the crystal structures of a molecule.
+
+        A run that was stopped, even killed, goes on where it was: give the same command
+        again. Ctrl-C stops it cleanly.
+        """
+        with _explained():
+            plan = stages.open_run(settings_file, output, tuple(overrides or ()))
+            engine = predict if predict is not None and not no_prefect else stages.predict
+            with _progress() as progress:
+                search, landscape = engine(plan, progress)
+            _tell(search, landscape)
+
+    return app
+
+
+def _version(value: bool) -> None:  # noqa: FBT001
+    if value:
+        _console.print(f"csp {__version__}")
+        raise typer.Exit
+
+
+def _main(
+    *,
+    version: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def init(
+    source: Annotated[
+        str, typer.Argument(help="A SMILES string, or an .xyz, .sdf, .mol or .cif file.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What to call the molecule.")] = "molecule",
+) -> None:
+    """Write a settings file with every key, what it means and its default."""
+    with _explained():
+        read_molecule(source, Path(), name, 0)
+        path = output or Path(f"{name.replace(' ', '_')}.toml")
+        if path.exists():
+            raise InputError(f"{path} exists: name another file with --output")
+        try:
+            path.write_text(template(source, name), encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written ({error.strerror}): "
+                "name another file with --output"
+            ) from error
+        _console.print(f"wrote {escape(str(path))}\nnext: csp run {escape(str(path))}")
+
+
+def show(
+    folder: Annotated[Path, typer.Argument(help="Output folder of a finished run.")],
+    number: Annotated[
+        int, typer.Option("--number", "-n", min=1, help="How many structures.")
+    ] = 10,
+) -> None:
+    """Show the best structures of a finished run."""
+    with _explained():
+        rows = read_csv(folder / "landscape.csv")
+        chosen = rows[:number]
+        chosen += [row for row in rows[number:] if row.observed_form]
+        title = f"{len(rows)} structures in {folder}"
+        _console.print(terminal_table(chosen, title))
+
+
+def monomers(
+    settings_file: SettingsFile,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write; monomers.json beside the settings."
+        ),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Compute the gas-phase conformers of a molecule and write them to a file.
+
+    The file may be named as molecule.monomers in settings files, so that a search
+    starts at once. Calculations done earlier are taken from the cache.
+    """
+    with _explained():
+        path = output or settings_file.parent / "monomers.json"
+        command = " ".join(["csp", "monomers", str(settings_file)])
+        with _progress() as progress:
+            found = stages.monomers_of(
+                settings_file, tuple(overrides or ()), command, progress
+            )
+        write_monomers(path, found)
+        _console.print(f"wrote {len(found.conformers)} conformers to {escape(str(path))}")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn foreseen failures into one sentence and an exit code."""
+    try:
+        yield
+    except (InputError, StoreError) as error:
+        _errors.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from error
+    except CspError as error:
+        _errors.print(f"[red]failed:[/red] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(FAILED) from error
+    except KeyboardInterrupt as error:
+        _errors.print("stopped; nothing finished is lost: the same command goes on")
+        raise typer.Exit(INTERRUPTED) from error
+
+
+@contextmanager
+def _progress() -> Iterator[stages.Progress]:
+    """Progress bars, one a stage."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=_errors, disable=None) as bars:
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield advance
+
+
+def _tell(search: stages.Search, landscape: Landscape) -> None:
+    """The result on the terminal, and what to do next."""
+    output = search.run.output
+    rows = landscape_rows(landscape)
+    chosen = rows[:10]
+    chosen += [row for row in rows[10:] if row.observed_form]
+    name = search.run.settings.molecule.name
+    _console.print(
+        _table(f"Conformers of {name}", CONFORMER_HEADINGS,
+               conformer_rows(landscape, search.molecules))
+    )
+    if landscape.observed:
+        _console.print(
+            _table("Observed forms", OBSERVED_HEADINGS, observed_rows(landscape))
+        )
+    _console.print(terminal_table(chosen, f"{len(rows)} structures, the lowest first"))
+    _console.print(
+        f"wrote landscape.csv, landscape.db, landscape.png, report.md and structures/ "
+        f"to {escape(str(output))}\n"
+        f"next: csp show {escape(str(output))} -n 50, "
+        f"or: ase db {escape(str(output / 'landscape.db'))} -c "
+        "rank,space_group,lattice_energy_kj_per_mol",
+        soft_wrap=True,
+    )
+
+
+def _table(
+    title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]
+) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def main() -> None:
+    """Run the command without a workflow engine."""
+    build_app(None)()
+

@@ -1,0 +1,188 @@
+"""The landscape: distinct minima, ranked by energy, observed forms marked."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from csp.arrays import CellParameters
+from csp.comparison.duplicates import Candidate, DuplicateGroup, unique
+from csp.comparison.invariants import average_minimum_distances
+from csp.comparison.match import ObservedMatch, match_observed
+from csp.comparison.settings import ComparisonSettings
+from csp.comparison.symmetry import find_symmetry
+from csp.comparison.writing import cif_text
+from csp.crystal import Crystal
+from csp.errors import InputError
+from csp.geometry import parameters_from_cell
+from csp.packing.expansion import crystal_of
+from csp.potentials.force_field import RigidMolecule
+from csp.records import Relaxation, Status
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Minimum:
+    """A distinct structure of the landscape.
+
+    Attributes:
+        identity: Name of the draw that stands for it.
+        conformer: Label of its conformer.
+        space_group: International number found after relaxation.
+        symbol: Hermann–Mauguin symbol.
+        z_prime: Formula units in the asymmetric unit.
+        cell: Conventional cell: Å and degrees.
+        density: g/cm³.
+        lattice_energy: kJ/mol per formula unit.
+        times_found: Draws that ended here.
+        crystal: The conventional cell.
+        cif: The structure with its symmetry.
+        observed_form: Name of the observed form it matches, or "".
+    """
+
+    identity: str
+    conformer: str
+    space_group: int
+    symbol: str
+    z_prime: float
+    cell: CellParameters
+    density: float
+    lattice_energy: float
+    times_found: int
+    crystal: Crystal
+    cif: str
+    observed_form: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Landscape:
+    """The product of a search.
+
+    Attributes:
+        minima: The lowest in energy first; rank 1 is the first.
+        observed: For each observed form the structure most like it.
+        endings: How many relaxations ended with each status.
+        n_outside_window: Converged relaxations left out because they lie too high.
+    """
+
+    minima: tuple[Minimum, ...]
+    observed: tuple[ObservedMatch, ...]
+    endings: dict[Status, int]
+    n_outside_window: int
+
+    def relative_energy(self, minimum: Minimum) -> float:
+        """Energy above the lowest minimum, kJ/mol."""
+        return minimum.lattice_energy - self.minima[0].lattice_energy
+
+
+def landscape_of(
+    relaxations: Sequence[Relaxation],
+    molecules: Mapping[str, RigidMolecule],
+    observed: Mapping[str, Crystal],
+    settings: ComparisonSettings,
+    window: float,
+    progress: Progress,
+) -> Landscape:
+    """The distinct minima among relaxations, whatever their order.
+
+    Args:
+        relaxations: Ends of the search, the bad ones too.
+        molecules: Conformers by label.
+        observed: Known forms by name.
+        settings: When two crystals are one.
+        window: Minima this far above the lowest are kept, kJ/mol.
+        progress: Told of the slow parts.
+
+    Raises:
+        InputError: If nothing converged.
+    """
+    converged = [end for end in relaxations if end.status is Status.CONVERGED]
+    if not converged:
+        raise InputError(
+            f"none of the {len(relaxations)} packings relaxed to a minimum: raise "
+            "packing.n_draws or relaxation.n_evaluations"
+        )
+    lowest = min(end.lattice_energy for end in converged)
+    ends = {
+        str(end.packing.key): end
+        for end in converged
+        if end.lattice_energy - lowest <= window
+    }
+
+    def crystal(key: str) -> Crystal:
+        packing = ends[key].packing
+        return crystal_of(packing, molecules[packing.conformer])
+
+    candidates = []
+    for done, (key, end) in enumerate(sorted(ends.items()), start=1):
+        candidates.append(_candidate(key, end, crystal(key)))
+        progress("comparing", done, len(ends))
+    groups = unique(candidates, crystal, settings)
+    matches = match_observed(
+        [(group.representative.key, crystal(group.representative.key)) for group in groups],
+        list(observed.items()),
+        settings,
+    )
+    names = _names_of(matches)
+    minima = []
+    for done, group in enumerate(groups, start=1):
+        key = group.representative.key
+        minima.append(
+            _minimum(group, ends[key], crystal(key), names.get(key, ""), settings)
+        )
+        progress("finding symmetry", done, len(groups))
+    return Landscape(
+        minima=tuple(minima),
+        observed=matches,
+        endings=dict(Counter(end.status for end in relaxations)),
+        n_outside_window=len(converged) - len(ends),
+    )
+
+
+def _candidate(key: str, end: Relaxation, crystal: Crystal) -> Candidate:
+    return Candidate(
+        key=key,
+        lattice_energy=end.lattice_energy,
+        density=crystal.density,
+        invariant=average_minimum_distances(crystal),
+    )
+
+
+def _names_of(matches: Sequence[ObservedMatch]) -> dict[str, str]:
+    """Names of the observed forms that each structure matches."""
+    names: dict[str, str] = {}
+    for match in matches:
+        if match.is_found:
+            before = f"{names[match.key]}, " if match.key in names else ""
+            names[match.key] = before + match.name
+    return names
+
+
+def _minimum(
+    group: DuplicateGroup,
+    end: Relaxation,
+    crystal: Crystal,
+    observed_form: str,
+    settings: ComparisonSettings,
+) -> Minimum:
+    symmetry = find_symmetry(crystal, settings.symmetry_tolerance_angstrom)
+    key = group.representative.key
+    comments = [
+        f"lattice energy {end.lattice_energy:.4f} kJ/mol per formula unit "
+        f"(force field), conformer {end.packing.conformer}, "
+        f"found {group.times_found} times",
+    ]
+    return Minimum(
+        identity=key,
+        conformer=end.packing.conformer,
+        space_group=symmetry.number,
+        symbol=symmetry.display_symbol,
+        z_prime=symmetry.z_prime,
+        cell=parameters_from_cell(symmetry.conventional.cell),
+        density=crystal.density,
+        lattice_energy=end.lattice_energy,
+        times_found=group.times_found,
+        crystal=symmetry.conventional,
+        cif=cif_text(symmetry, key, comments),
+        observed_form=observed_form,
+    )

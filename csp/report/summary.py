@@ -1,0 +1,171 @@
+"""The report of a run in Markdown: what was found, how, and what was not done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from csp.landscape import Landscape
+from csp.potentials.force_field import RigidMolecule
+from csp.report.tables import LandscapeRow, landscape_markdown, markdown_table
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Background:
+    """What a report says besides the structures.
+
+    Attributes:
+        name: Of the molecule.
+        inchi_key: Of the molecule.
+        molecules: Conformers as the force field sees them, the lowest first.
+        conformer_origin: Where the conformers came from.
+        level: Of geometries and relative energies.
+        potential_level: Of the electrostatic potentials.
+        force_field: Its title.
+        reference: Its literature.
+        draws: Trial packings by space group and site.
+        version: Of csp.
+    """
+
+    name: str
+    inchi_key: str
+    molecules: Sequence[RigidMolecule]
+    conformer_origin: str
+    level: str
+    potential_level: str
+    force_field: str
+    reference: str
+    draws: Sequence[tuple[str, str, float, int]]
+    version: str
+
+
+def conformer_rows(
+    landscape: Landscape, molecules: Sequence[RigidMolecule]
+) -> list[tuple[str, ...]]:
+    """Label, relative energy, point group, charge fit, minima, observed forms."""
+    rows = []
+    for molecule in molecules:
+        label = molecule.conformer.label
+        own = [item for item in landscape.minima if item.conformer == label]
+        lowest = (
+            f"{landscape.relative_energy(own[0]):.2f}" if own else "none in the window"
+        )
+        forms = ", ".join(item.observed_form for item in own if item.observed_form)
+        rows.append(
+            (
+                label,
+                f"{molecule.conformer.relative_energy:.2f}",
+                molecule.symmetry.symbol,
+                f"{100.0 * molecule.charge_fit_error:.1f}",
+                str(len(own)),
+                lowest,
+                forms,
+            )
+        )
+    return rows
+
+
+CONFORMER_HEADINGS = (
+    "conformer",
+    "gas phase, kJ/mol",
+    "point group",
+    "charge fit error, %",
+    "minima",
+    "lowest minimum, kJ/mol",
+    "observed forms",
+)
+
+
+def observed_rows(landscape: Landscape) -> list[tuple[str, ...]]:
+    """Name, rank, relative energy, molecules matched, RMSD, cell deviations."""
+    ranks = {item.identity: rank for rank, item in enumerate(landscape.minima, start=1)}
+    by_key = {item.identity: item for item in landscape.minima}
+    rows = []
+    for match in landscape.observed:
+        matched = f"{match.packing.n_matched} of {match.packing.n_compared}"
+        if not match.is_found:
+            rows.append((match.name, "not found", "", matched, "", "", ""))
+            continue
+        minimum = by_key[match.key]
+        deviations = ", ".join(
+            f"{value:+.1f}" for value in match.length_deviations_percent
+        )
+        rows.append(
+            (
+                match.name,
+                str(ranks[match.key]),
+                f"{landscape.relative_energy(minimum):.2f}",
+                matched,
+                f"{match.packing.rmsd:.3f}",
+                deviations,
+                f"{match.volume_deviation_percent:+.1f}",
+            )
+        )
+    return rows
+
+
+OBSERVED_HEADINGS = (
+    "observed form",
+    "rank",
+    "above the lowest, kJ/mol",
+    "molecules matched",
+    "RMSD, Å",
+    "a, b, c off by, %",
+    "volume off by, %",
+)
+
+
+def report_markdown(
+    landscape: Landscape, rows: Sequence[LandscapeRow], background: Background
+) -> str:
+    """The whole report."""
+    parts = [
+        f"# Crystal-energy landscape of {background.name}\n",
+        f"{len(rows)} distinct minima, written by csp {background.version}; "
+        f"InChIKey {background.inchi_key}.\n",
+        "![lattice energy against density](landscape.png)\n",
+        f"## The {min(_SHOWN, len(rows))} lowest\n",
+        landscape_markdown(rows[:_SHOWN]),
+        "The rest is in `landscape.csv`; each structure has a CIF in `structures/`.\n",
+    ]
+    if landscape.observed:
+        parts += [
+            "## Observed forms\n",
+            markdown_table(OBSERVED_HEADINGS, observed_rows(landscape)),
+        ]
+    parts += [
+        "## Conformers\n",
+        markdown_table(
+            CONFORMER_HEADINGS, conformer_rows(landscape, background.molecules)
+        ),
+        f"Geometries and relative energies: {background.level}; charges fitted to "
+        f"the electrostatic potential at {background.potential_level}. Origin: "
+        f"{background.conformer_origin}. A conformer's relative energy is part of the "
+        "lattice energy of its crystals.\n",
+        "## The search\n",
+        _search_section(landscape, background),
+        "## What was not done\n",
+        "- No structure was relaxed or ranked with quantum chemistry: energies are "
+        "those of the force field, with point charges.\n"
+        "- Minima were relaxed within their space group; whether a lower symmetry "
+        "would lie lower (a saddle point) was not tested.\n"
+        "- Molecules were rigid; temperature and zero-point motion are left out.\n"
+        "- How complete the search is was not estimated.\n",
+    ]
+    return "\n".join(parts)
+
+
+def _search_section(landscape: Landscape, background: Background) -> str:
+    draws = [
+        (group, site, f"{z_prime:g}", str(count))
+        for group, site, z_prime, count in background.draws
+    ]
+    ends = ", ".join(
+        f"{count} {status.value}" for status, count in sorted(landscape.endings.items())
+    )
+    return (
+        markdown_table(("space group", "Wyckoff letter", "Z′", "draws"), draws)
+        + f"\nRelaxations: {ends}; {landscape.n_outside_window} converged ones lie above "
+        f"the energy window. Force field: {background.force_field} "
+        f"({background.reference}) with Ewald-summed point charges.\n"
+    )

@@ -1,0 +1,148 @@
+"""The landscape as rows: CSV for programs, tables for people."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from csp.errors import InputError
+from csp.landscape import Landscape
+
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
+@dataclass(frozen=True, slots=True)
+class LandscapeRow:
+    """One structure as it stands in ``landscape.csv``; the names carry the units."""
+
+    rank: int
+    id: str
+    space_group: str
+    z_prime: float
+    lattice_energy_kj_per_mol: float
+    relative_energy_kj_per_mol: float
+    density_g_per_cm3: float
+    cell: str
+    times_found: int
+    conformer: str
+    observed_form: str
+
+
+def landscape_rows(landscape: Landscape) -> list[LandscapeRow]:
+    """The structures in the order of their energy; rank 1 is the lowest."""
+    return [
+        LandscapeRow(
+            rank=rank,
+            id=minimum.identity,
+            space_group=minimum.symbol.translate(_SUBSCRIPTS),
+            z_prime=round(minimum.z_prime, 6),
+            lattice_energy_kj_per_mol=round(minimum.lattice_energy, 4),
+            relative_energy_kj_per_mol=round(landscape.relative_energy(minimum), 4),
+            density_g_per_cm3=round(minimum.density, 4),
+            cell=" ".join(f"{value:.3f}" for value in minimum.cell),
+            times_found=minimum.times_found,
+            conformer=minimum.conformer,
+            observed_form=minimum.observed_form,
+        )
+        for rank, minimum in enumerate(landscape.minima, start=1)
+    ]
+
+
+def csv_text(rows: Sequence[LandscapeRow]) -> str:
+    """The rows as CSV with a header."""
+    stream = io.StringIO()
+    names = [field.name for field in fields(LandscapeRow)]
+    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return stream.getvalue()
+
+
+def read_csv(path: Path) -> list[LandscapeRow]:
+    """The rows of a ``landscape.csv``.
+
+    Raises:
+        InputError: If there is none, or it was not written by this program.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"there is no landscape in {path.parent} ({path.name}: {error.strerror}): "
+            "make one with csp run FILE --output DIR"
+        ) from error
+    kinds = {field.name: field.type for field in fields(LandscapeRow)}
+    rows = []
+    for line, row in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+        try:
+            values = {name: _parsed(row[name], kinds[name]) for name in kinds}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path} is not a landscape, see line {line} ({error}): "
+                "make it again with csp run"
+            ) from error
+        rows.append(LandscapeRow(**values))  # type: ignore[arg-type]
+    return rows
+
+
+def _parsed(text: str, kind: object) -> int | float | str:
+    if kind is int:
+        return int(text)
+    return float(text) if kind is float else text
+
+
+_HEADINGS = (
+    ("rank", "right"),
+    ("space group", "left"),
+    ("Z′", "right"),
+    ("lattice energy\nkJ/mol", "right"),
+    ("relative\nkJ/mol", "right"),
+    ("density\ng/cm³", "right"),
+    ("cell\nÅ, °", "left"),
+    ("times\nfound", "right"),
+    ("conformer", "left"),
+    ("observed form", "left"),
+)
+
+
+def _cells(row: LandscapeRow) -> tuple[str, ...]:
+    a, b, c, alpha, beta, gamma = (float(value) for value in row.cell.split())
+    return (
+        str(row.rank),
+        row.space_group,
+        f"{row.z_prime:g}",
+        f"{row.lattice_energy_kj_per_mol:.2f}",
+        f"{row.relative_energy_kj_per_mol:.2f}",
+        f"{row.density_g_per_cm3:.3f}",
+        f"{a:.2f} {b:.2f} {c:.2f}  {alpha:.1f} {beta:.1f} {gamma:.1f}",
+        str(row.times_found),
+        row.conformer,
+        row.observed_form,
+    )
+
+
+def terminal_table(rows: Sequence[LandscapeRow], title: str) -> Table:
+    """The rows as a table for the terminal; observed forms stand out."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for heading, justify in _HEADINGS:
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*_cells(row), style="bold green" if row.observed_form else None)
+    return table
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def landscape_markdown(rows: Sequence[LandscapeRow]) -> str:
+    """The rows as a Markdown table."""
+    headings = [heading.replace("\n", ", ") for heading, _ in _HEADINGS]
+    return markdown_table(headings, [_cells(row) for row in rows])

@@ -1,0 +1,236 @@
+"""The one settings file: read, checked, overridden, and written as a template."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from csp.comparison.settings import ComparisonSettings
+from csp.conformers.settings import MoleculeSettings
+from csp.errors import InputError
+from csp.packing.settings import PackingSettings
+from csp.potentials.settings import PotentialSettings
+from csp.relaxation.settings import RelaxationSettings
+
+
+class LandscapeSettings(BaseModel):
+    """The ``[landscape]`` section: what of the search is kept and marked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    energy_window_kj_per_mol: float = Field(
+        25.0,
+        gt=0.0,
+        le=500.0,
+        description="structures within this energy of the lowest are kept",
+    )
+    observed: dict[str, str] = Field(
+        default_factory=dict,
+        description="known crystal forms to look for: name and CIF file, "
+        'like { alpha = "alpha.cif" }',
+    )
+
+
+class RunSettings(BaseModel):
+    """The ``[run]`` section: where and on how many cores; changes no number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workers: int = Field(
+        0, ge=0, le=4096, description="threads that relax packings (0: one a core)"
+    )
+    output: str = Field(
+        "run",
+        min_length=1,
+        description="output folder, relative to where csp is started",
+    )
+
+
+class Settings(BaseModel):
+    """All settings of one run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    molecule: MoleculeSettings
+    packing: PackingSettings = PackingSettings()
+    potential: PotentialSettings = PotentialSettings()
+    relaxation: RelaxationSettings = RelaxationSettings()
+    comparison: ComparisonSettings = ComparisonSettings()
+    landscape: LandscapeSettings = LandscapeSettings()
+    run: RunSettings = RunSettings()
+
+    def identity(self) -> dict[str, Any]:
+        """The settings on which stored results depend, as plain JSON values.
+
+        Sections that only read the stored results, and where the run takes place, are
+        left out: they may change between one run and the next.
+        """
+        whole = self.model_dump(mode="json")
+        whole["molecule"].pop("name")
+        whole["molecule"].pop("monomers")
+        return {
+            section: whole[section]
+            for section in ("molecule", "packing", "potential", "relaxation")
+        }
+
+
+def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
+    """Read a settings file.
+
+    Args:
+        path: A TOML file.
+        overrides: ``section.key=value``, the value as it would stand in the file (text
+            may go without quotes).
+
+    Raises:
+        InputError: In one sentence for each mistake: what, value, bound, remedy.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"the settings file {path} cannot be read ({error.strerror}): "
+            "write one with: csp init SMILES"
+        ) from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
+    for override in overrides:
+        _apply(table, override)
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        sentences = [_sentence(item) for item in error.errors()]
+        raise InputError(f"in {path}: " + "; ".join(sentences)) from error
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    keys = name.strip().split(".")
+    if not equals or not all(keys) or len(keys) < 2:  # noqa: PLR2004
+        raise InputError(
+            f"--set takes section.key=value, got {override!r}: "
+            "write it like --set packing.n_draws=5000"
+        )
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise InputError(f"--set {override}: {key} is not a section")
+    try:
+        table[keys[-1]] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[keys[-1]] = text.strip()
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    where = [str(part) for part in error["loc"]]
+    name = ".".join(where)
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {name}{_suggestion(where)}"
+    if error["type"] == "missing":
+        return f"{name} is missing: add it (csp init writes a file with every key)"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    value = error["input"]
+    shown = "" if isinstance(value, dict | list) else f", got {value!r}"
+    return f"{name}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _suggestion(where: Sequence[str]) -> str:
+    model: type[BaseModel] | None = Settings
+    for part in where[:-1]:
+        field = model.model_fields.get(part) if model is not None else None
+        model = _section(field)
+    known = list(model.model_fields) if model is not None else []
+    close = difflib.get_close_matches(where[-1], known, n=1)
+    if close:
+        return f": did you mean {'.'.join([*where[:-1], close[0]])}?"
+    return f": known here are {', '.join(known)}"
+
+
+def _section(field: FieldInfo | None) -> type[BaseModel] | None:
+    annotation = field.annotation if field is not None else None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Which settings differ, one phrase each.
+
+    >>> differences({"packing": {"seed": 1}}, {"packing": {"seed": 2}})
+    ['packing.seed was 1 and is now 2']
+    """
+    before, after = dict(_flat(stored)), dict(_flat(wanted))
+    return [
+        f"{name} was {json.dumps(before.get(name), ensure_ascii=False)} "
+        f"and is now {json.dumps(after.get(name), ensure_ascii=False)}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def template(source: str, name: str) -> str:
+    """A settings file with every key, what it means and its default.
+
+    Keys at their default are commented out, so that the file says what differs.
+    """
+    lines = [
+        "# Settings of a crystal structure prediction. Every key is here; those that",
+        "# are commented out have the value shown. Run it with: csp run THIS_FILE",
+    ]
+    given = {"source": source, "name": name}
+    for section, field in Settings.model_fields.items():
+        model = _section(field)
+        if model is None:
+            continue
+        lines += ["", f"[{section}]"]
+        for key, entry in model.model_fields.items():
+            lines += _template_lines(key, entry, given if section == "molecule" else {})
+    return "\n".join(lines) + "\n"
+
+
+def _template_lines(
+    key: str, entry: FieldInfo, given: Mapping[str, str]
+) -> list[str]:
+    comment = f"# {entry.description}{_bounds(entry)}"
+    if key in given:
+        return [comment, f"{key} = {_toml(given[key])}"]
+    default = entry.get_default(call_default_factory=True)
+    if default is None:
+        return [comment, f'# {key} = "…"']
+    return [comment, f"# {key} = {_toml(default)}"]
+
+
+def _bounds(entry: FieldInfo) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    parts = [
+        f"{sign} {getattr(item, attribute):g}"
+        for item in entry.metadata
+        for attribute, sign in signs.items()
+        if getattr(item, attribute, None) is not None
+    ]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key} = {_toml(item)}" for key, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+

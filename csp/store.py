@@ -1,0 +1,81 @@
+"""Finished work on disk: whole or absent, and only for one set of settings.
+
+A store is a folder. ``manifest.json`` says which settings its contents belong to;
+every finished piece of work is one file of JSON lines, written in one step. So any
+process may be killed at any moment, any number of processes may write, and the next
+run goes on with what is missing. The store knows nothing of what it holds.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from csp.errors import StoreError
+from csp.files import write_atomically
+
+Row = dict[str, Any]
+
+
+class Store:
+    """Named pieces of finished work in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def manifest(self) -> Row | None:
+        """What the contents belong to, or None in a new store.
+
+        Raises:
+            StoreError: If the manifest cannot be read.
+        """
+        path = self.folder / "manifest.json"
+        if not path.exists():
+            return None
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise StoreError(
+                f"{path} cannot be read ({error}): "
+                "move the folder away or choose another one with --output"
+            ) from error
+        return dict(content)
+
+    def claim(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest of a new store."""
+        text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True)
+        write_atomically(self.folder / "manifest.json", text + "\n")
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.jsonl"
+
+    def has(self, name: str) -> bool:
+        """Whether a piece of work is finished."""
+        return self._path(name).exists()
+
+    def write(self, name: str, rows: Iterable[Row]) -> None:
+        """Record a finished piece of work, all of it or nothing."""
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        write_atomically(self._path(name), "".join(f"{line}\n" for line in lines))
+
+    def read(self, name: str) -> Iterator[Row]:
+        """The rows of a finished piece of work.
+
+        Raises:
+            StoreError: If it is not there or damaged.
+        """
+        path = self._path(name)
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be read ({error.strerror}): run the same command again"
+            ) from error
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise StoreError(
+                    f"{path} is damaged at line {number}: delete it and run the same "
+                    "command again"
+                ) from error

@@ -1,0 +1,89 @@
+"""The whole prediction as a Prefect flow: one task a batch of packings.
+
+The flow only schedules. What is finished is decided by the run's own store, so a flow
+that was stopped goes on when it is started again, and its database may be deleted.
+Tasks take plain values and so may run in other processes.
+"""
+
+from contextvars import ContextVar
+from dataclasses import astuple
+from functools import lru_cache
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from csp import stages
+from csp.landscape import Landscape
+
+Order = tuple[str, str, tuple[str, ...]]
+"""Settings file, output folder and overrides of a run, as plain values."""
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+progress: ContextVar[stages.Progress] = ContextVar("progress", default=_silent)
+
+
+@lru_cache(maxsize=1)
+def _search(order: Order) -> stages.Search:
+    settings_file, output, overrides = order
+    run = stages.open_run(Path(settings_file), Path(output), overrides)
+    return stages.prepare(run, progress.get())
+
+
+@task(name="prepare the molecule", cache_policy=NO_CACHE)
+def prepare(order: Order) -> list[tuple[int, str, int, int]]:
+    """Conformers and force field; returns the batches to relax."""
+    return [astuple(batch) for batch in stages.batches(_search(order))]
+
+
+@task(
+    name="relax packings",
+    task_run_name="relax {batch}",
+    cache_policy=NO_CACHE,
+    retries=1,
+)
+def relax(order: Order, batch: tuple[int, str, int, int]) -> None:
+    """Draw, place and relax one batch of packings."""
+    stages.relax_batch(_search(order), stages.Batch(*batch))
+
+
+@task(name="rank the landscape", cache_policy=NO_CACHE)
+def rank(order: Order) -> Landscape:
+    """Distinct minima, ranked; writes the output files."""
+    search = _search(order)
+    landscape = stages.collect(search, progress.get())
+    stages.report(search, landscape)
+    return landscape
+
+
+@flow(name="predict", log_prints=False)
+def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
+    """From a settings file to a ranked landscape in the output folder."""
+    order = (settings_file, output, tuple(overrides))
+    tell = progress.get()
+    batches = prepare(order)
+    tell("packings", 0, len(batches))
+    futures = [relax.submit(order, batch) for batch in batches]
+    for done, future in enumerate(as_completed(futures), start=1):
+        future.result()
+        tell("packings", done, len(batches))
+    return rank(order)
+
+
+def run_flow(
+    order: Order, workers: int, tell: stages.Progress
+) -> tuple[stages.Search, Landscape]:
+    """Run the flow in this process, its batches on threads."""
+    progress.set(tell)
+    settings_file, output, overrides = order
+    runner = ThreadPoolTaskRunner(max_workers=workers)
+    landscape = predict.with_options(task_runner=runner)(
+        settings_file, output, list(overrides)
+    )
+    return _search(order), landscape
