@@ -28,12 +28,12 @@ def check_complete(molecule: Molecule, source: str) -> None:
     if lacking:
         n_hydrogens = int((molecule.atomic_numbers == HYDROGEN).sum())
         what = (
-            f"carbon atom {lacking[0] + 1} lacks a hydrogen atom: add the missing ones"
+            f"{len(lacking)} of its carbon atoms lack hydrogen: add the missing atoms"
             if n_hydrogens
-            else "there are no hydrogen atoms: add them"
+            else "it has no hydrogen atoms: add them"
         )
         raise InputError(
-            f"{source}: {what}, for example with Mercury or by giving the SMILES "
+            f"{source} is not complete, {what}, for example with Mercury or by giving the SMILES "
             "string instead"
         )
     check_closed_shell(molecule)

@@ -1,9 +1,9 @@
 """The electrostatic potential around a molecule, from its electron density."""
 
 import numpy as np
-from ase.data import chemical_symbols, vdw_radii
+from ase.data import vdw_radii
 
-from csp.arrays import Positions, Scalars, Vectors
+from csp.arrays import Scalars, Vectors
 from csp.conformers.gas_phase import converged_field, quiet_scratch
 from csp.conformers.settings import Level
 from csp.errors import InputError
@@ -65,24 +65,19 @@ def merz_kollman_points(molecule: Molecule) -> Vectors:
         Besler, Merz, Kollman, J. Comput. Chem. 11, 431 (1990);
         radii: Bondi, J. Phys. Chem. 68, 441 (1964).
     """
-    radii = _radii(molecule)
-    shells = [_shell(molecule.positions, scale * radii) for scale in SHELLS]
+    for symbol, number in zip(molecule.symbols, molecule.atomic_numbers, strict=True):
+        if np.isnan(vdw_radii[number]):
+            raise InputError(
+                f"no van der Waals radius is known for {symbol}, so the electrostatic "
+                f"potential of {molecule.name} cannot be sampled"
+            )
+    shells = [_shell(molecule, scale) for scale in SHELLS]
     return np.round(np.concatenate(shells), 3)
 
 
-def _radii(molecule: Molecule) -> Scalars:
-    radii = np.asarray(vdw_radii[molecule.atomic_numbers])
-    if np.isnan(radii).any():
-        number = int(molecule.atomic_numbers[np.isnan(radii)][0])
-        raise InputError(
-            f"no van der Waals radius is known for {chemical_symbols[number]}, so its "
-            "electrostatic potential cannot be sampled"
-        )
-    return radii
-
-
-def _shell(centres: Positions, radii: Scalars) -> Vectors:
-    """The part of the union of spheres that is on its surface."""
+def _shell(molecule: Molecule, scale: float) -> Vectors:
+    """The outer surface of the scaled spheres around the atoms."""
+    centres, radii = molecule.positions, scale * vdw_radii[molecule.atomic_numbers]
     exposed = []
     for index, (centre, radius) in enumerate(zip(centres, radii, strict=True)):
         points = centre + radius * unit_sphere(_n_points(float(radius)))

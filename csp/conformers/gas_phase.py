@@ -20,7 +20,7 @@ import geometric.optimize
 import geometric.params
 import numpy as np
 from geometric.errors import GeomOptNotConvergedError
-from pyscf import dft, gto, lib
+from pyscf import dft, gto, lib, scf
 from pyscf.gto.basis import BasisNotFoundError
 from rdkit.Chem import rdMolTransforms
 
@@ -249,8 +249,10 @@ def quiet_scratch() -> Iterator[Path]:
     with (
         tempfile.TemporaryDirectory(prefix="csp-") as folder,
         lib.temporary_env(lib.param, TMPDIR=folder),
+        lib.temporary_env(scf.hf, MUTE_CHKFILE=True),
         warnings.catch_warnings(),
     ):
+        warnings.simplefilter("ignore", UserWarning)
         logger.disabled = True
         try:
             yield Path(folder)

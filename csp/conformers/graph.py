@@ -6,7 +6,7 @@ from ase.data import covalent_radii
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDetermineBonds
 
-from csp.arrays import AtomicNumbers, Bonds, Permutations, Positions
+from csp.arrays import AtomicNumbers, Bonds, Indices, Positions
 from csp.errors import InputError
 from csp.molecule import Molecule
 
@@ -121,12 +121,12 @@ def is_same_graph(molecule: Molecule, other: Molecule) -> bool:
     )
 
 
-def automorphisms(molecule: Molecule) -> Permutations:
+def automorphisms(molecule: Molecule) -> tuple[Indices, ...]:
     """Ways to renumber heavy atoms and polar hydrogens that keep every bond.
 
-    Row ``k`` lists the atoms that play the parts of those in row 0; hydrogens on
-    carbon are left out, because they follow from the rest and their permutations
-    would multiply the rows by six for every methyl group. At most 10 000 rows.
+    Each numbering lists the atoms that play the parts of those in the first, the
+    identity. Hydrogens on carbon are left out: they follow from the rest, and every
+    methyl group would multiply the numberings by six. At most 10 000 are returned.
     """
     whole = skeleton(molecule)
     left_out = {
@@ -143,4 +143,4 @@ def automorphisms(molecule: Molecule) -> Permutations:
         part, uniquify=False, maxMatches=MOST_AUTOMORPHISMS
     )
     rows = sorted(matches, key=lambda row: row != tuple(range(len(kept))))
-    return np.asarray(kept[np.array(rows, dtype=int)])
+    return tuple(kept[list(row)] for row in rows)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from csp.arrays import Permutations, Positions
+from csp.arrays import Indices, Positions
 from csp.geometry import overlay
 
 
-def separation(first: Positions, second: Positions, numberings: Permutations) -> float:
+def separation(first: Positions, second: Positions, numberings: Sequence[Indices]) -> float:
     """Root-mean-square distance of heavy atoms and polar hydrogens, Å.
 
     The smallest over every renumbering that keeps the bonds and over both mirror
@@ -29,7 +29,7 @@ def separation(first: Positions, second: Positions, numberings: Permutations) ->
 def distinct(
     geometries: Sequence[Positions],
     energies: Sequence[float],
-    numberings: Permutations,
+    numberings: Sequence[Indices],
     *,
     closest: float,
     energy_difference: float,
