@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from csp.arrays import Indices, Mask, Permutations, Positions, RotationMatrix
+from csp.arrays import Indices, Mask, Positions, RotationMatrix
 from csp.comparison.shells import Shell, is_linear
 
 MOST_STARTS = 12
@@ -52,8 +52,8 @@ class ClusterPair:
     kinds: Indices
     exists: np.ndarray
     shell: np.ndarray
-    shell_kinds: Indices
-    permutations: tuple[Permutations, ...]
+    shell_kinds: np.ndarray
+    permutations: tuple[np.ndarray, ...]
     n_core: int
     n_molecules: int
 
@@ -82,7 +82,7 @@ def pair_of_shells(
     first: Shell,
     second: Shell,
     kinds_of_second: Indices,
-    permutations: tuple[Permutations, ...],
+    permutations: tuple[np.ndarray, ...],
     n_molecules: int,
 ) -> ClusterPair:
     """The cluster of one shell and where it is sought.
@@ -194,7 +194,8 @@ def _with_neighbour(
     """Points of a linear central molecule and a neighbour, for each possible partner.
 
     Returns:
-        Points (1, m + 1, 3), targets (k, m + 1, 3) and the row of each in ``targets``.
+        Points (1, m + 1, 3), targets (k, m + 1, 3) and the row of each in ``targets``;
+        without the neighbour if it has no possible partner.
     """
     size = int(pair.exists[0].sum())
     centre = pair.cluster[0, :size]
@@ -209,6 +210,8 @@ def _with_neighbour(
         pair.shell_kinds == pair.kinds[neighbour]
     )
     ends = others[possible]
+    if len(ends) == 0:
+        return centre[None], targets, np.arange(len(targets))
     points = np.concatenate([centre, centroids[neighbour][None]])[None]
     rows = np.repeat(np.arange(len(targets)), len(ends))
     extended = np.concatenate(

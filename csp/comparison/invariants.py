@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from csp.arrays import Positions, Scalars, Vectors, read_only
+from csp.arrays import Matrix, Scalars, read_only
 from csp.comparison.molecules import images
 from csp.comparison.reduction import niggli_cell
 from csp.crystal import Crystal
@@ -44,7 +44,7 @@ def average_minimum_distances(
     return read_only(np.concatenate(means))
 
 
-def neighbour_distances(crystal: Crystal, n_neighbours: int) -> Vectors:
+def neighbour_distances(crystal: Crystal, n_neighbours: int) -> Matrix:
     """Distances (Å) from each atom of the cell to its nearest atoms, ascending."""
     cell = niggli_cell(crystal.cell)
     fractional = crystal.positions @ np.linalg.inv(cell)
@@ -56,7 +56,7 @@ def neighbour_distances(crystal: Crystal, n_neighbours: int) -> Vectors:
     radius = 1.1 * ball ** (1.0 / 3.0) + 0.5
     while True:
         shifts, atoms = images(wrapped, radius / heights)
-        points: Positions = (wrapped[atoms] + shifts) @ cell
+        points = (wrapped[atoms] + shifts) @ cell
         if len(points) > n_neighbours:
             tree = cKDTree(points)
             distances, _ = tree.query(wrapped @ cell, k=n_neighbours + 1)
@@ -65,7 +65,7 @@ def neighbour_distances(crystal: Crystal, n_neighbours: int) -> Vectors:
         radius *= 1.2
 
 
-def invariant_distance(first: Scalars, second: Scalars) -> float:
+def invariant_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Largest difference of two fingerprints, Å.
 
     Raises:

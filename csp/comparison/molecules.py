@@ -59,8 +59,8 @@ def crystal_of_atoms(
     )
 
 
-def formula_units(molecules: list[AtomicNumbers]) -> int:
-    """Largest number that divides the count of every kind of molecule."""
+def formula_units(molecules: list[np.ndarray]) -> int:
+    """Largest number that divides the count of each kind, given by its elements."""
     kinds = Counter(tuple(sorted(numbers.tolist())) for numbers in molecules)
     return math.gcd(*kinds.values())
 
@@ -127,7 +127,7 @@ def images(wrapped: Positions, margin: np.ndarray) -> tuple[np.ndarray, Indices]
     return grid[translation], atom
 
 
-def unbroken(n_atoms: int, links: list[Link]) -> tuple[list[Indices], Vectors]:
+def unbroken(n_atoms: int, links: list[Link]) -> tuple[list[np.ndarray], Vectors]:
     """Atoms of each molecule, and the translations that make the molecules whole.
 
     Raises:
@@ -139,7 +139,7 @@ def unbroken(n_atoms: int, links: list[Link]) -> tuple[list[Indices], Vectors]:
     for i, j, shift in links:
         neighbours[i].append((j, shift))
     place: dict[int, tuple[int, ...]] = {}
-    molecules: list[Indices] = []
+    molecules: list[np.ndarray] = []
     for seed in range(n_atoms):
         if seed in place:
             continue

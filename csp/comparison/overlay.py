@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from csp.arrays import Indices, Permutations, RotationMatrix, read_only
+from csp.arrays import Indices, RotationMatrix, read_only
 from csp.comparison.cluster import ClusterOverlay, best_overlay, pair_of_shells
 from csp.comparison.graphs import isomorphisms
 from csp.comparison.shells import PackingShells, Shell, packing_shells
@@ -151,7 +151,7 @@ def _worst_cluster(
 def _best_of(
     shell: Shell,
     second: PackingShells,
-    mappings: tuple[Indices, tuple[Permutations, ...]],
+    mappings: tuple[Indices, tuple[np.ndarray, ...]],
     tolerances: Tolerances,
 ) -> ClusterOverlay | None:
     kinds_of_second, permutations = mappings
@@ -172,7 +172,7 @@ def _best_of(
 
 def _mappings(
     first: PackingShells, second: PackingShells
-) -> tuple[Indices, tuple[Permutations, ...]] | None:
+) -> tuple[Indices, tuple[np.ndarray, ...]] | None:
     """Which kinds of molecule are the same, and how their atoms correspond.
 
     Returns:

@@ -11,7 +11,7 @@ from ase.spacegroup import Spacegroup
 from ase.spacegroup.spacegroup import SpacegroupError, parse_sitesym
 from scipy.spatial import cKDTree
 
-from csp.arrays import AtomicNumbers, Cell, FractionalPositions
+from csp.arrays import AtomicNumbers, Cell, FractionalPositions, Indices, Vectors
 from csp.comparison.molecules import HYDROGEN, crystal_of_atoms, images
 from csp.crystal import Crystal
 from csp.errors import InputError
@@ -167,13 +167,15 @@ def _operations(block: CIFBlock, path: Path) -> tuple[np.ndarray, np.ndarray]:
             if tag in block:
                 texts = [str(text).strip("'\" ") for text in _column(block, tag)]
                 rotations, translations = parse_sitesym(texts)
+                if np.any(np.abs(np.linalg.det(rotations)) != 1.0):
+                    raise _unreadable(path, "a symmetry operation makes no sense")
                 return rotations, translations
         for tag in _NUMBER_TAGS:
             if tag in block:
                 rotations, translations = Spacegroup(int(str(block[tag]))).get_op()
                 return rotations, translations
     except (ValueError, SpacegroupError, IndexError) as error:
-        raise _unreadable(path, "its symmetry operations make no sense") from error
+        raise _unreadable(path, "a symmetry operation makes no sense") from error
     raise _unreadable(path, "it has no symmetry operations")
 
 
@@ -182,7 +184,7 @@ def _full_cell(
     asymmetric: AtomicNumbers,
     sites: FractionalPositions,
     operations: tuple[np.ndarray, np.ndarray],
-) -> tuple[AtomicNumbers, FractionalPositions]:
+) -> tuple[Indices, Vectors]:
     """All atoms of the cell; images on a special position are averaged to one atom."""
     rotations, translations = operations
     numbers, positions = [], []

@@ -121,7 +121,7 @@ def packing_shells(
     return PackingShells(molecules.graphs, tuple(shells), n_molecules)
 
 
-def _is_same(first: Scalars, second: Scalars) -> bool:
+def _is_same(first: np.ndarray, second: np.ndarray) -> bool:
     n = min(len(first), len(second))
     return bool(np.abs(first[:n] - second[:n]).max() < SAME_CONTACT)
 

@@ -1,6 +1,7 @@
 """Crystals brought to the standard setting of their space group by spglib."""
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, product
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import spglib
 from scipy.spatial import cKDTree
-from spglib import SpaceGroupType, SpglibDataset, SpglibError
+from spglib import SpglibError
 
 from csp.arrays import (
     AtomicNumbers,
@@ -16,28 +17,69 @@ from csp.arrays import (
     FractionalPositions,
     Matrix,
     RotationMatrices,
+    Vector,
     Vectors,
 )
 from csp.crystal import Crystal
 
 N_HALL_NUMBERS = 530
-N_SPACE_GROUPS = 230
 
 PlacedMolecule = tuple[AtomicNumbers, FractionalPositions]
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a space group, by spglib's tables.
+
+    Attributes:
+        hall_number: spglib's number for it, 1 to 530.
+        hall_symbol: Hall's symbol.
+        full_symbol: Full Hermann–Mauguin symbol, like ``P 1 2_1/c 1``.
+    """
+
+    hall_number: int
+    hall_symbol: str
+    full_symbol: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StandardForm:
+    """A crystal's symmetrised atoms, and the way to them.
+
+    ``x_standard = P x + p`` for fractional columns.
+
+    Attributes:
+        number: International number of the space group.
+        symbol: Short Hermann–Mauguin symbol as spglib writes it.
+        cell: Conventional cell, rows, Å.
+        atomic_numbers: Of the atoms in it.
+        sites: Their fractional positions.
+        transformation: ``P``.
+        origin_shift: ``p``.
+    """
+
+    number: int
+    symbol: str
+    cell: Cell
+    atomic_numbers: AtomicNumbers
+    sites: FractionalPositions
+    transformation: Matrix
+    origin_shift: Vector
+
+
 @cache
-def standard_setting(number: int) -> SpaceGroupType:
-    """What spglib knows of a space group in its standard setting.
+def standard_setting(number: int) -> Setting:
+    """The standard setting of a space group.
 
     That of International Tables A: monoclinic unique axis b, cell choice 1; origin
     choice 2; hexagonal axes for rhombohedral lattices.
     """
-    entries = [
-        spglib.get_spacegroup_type(hall) for hall in range(1, 1 + N_HALL_NUMBERS)
+    entries = [spglib.get_spacegroup_type(1 + hall) for hall in range(N_HALL_NUMBERS)]
+    settings = [
+        entry for entry in entries if entry is not None and entry.number == number
     ]
-    settings = [entry for entry in entries if entry and entry.number == number]
-    return next((entry for entry in settings if entry.choice == "2"), settings[0])
+    chosen = next((entry for entry in settings if entry.choice == "2"), settings[0])
+    return Setting(chosen.hall_number, chosen.hall_symbol, chosen.international_full)
 
 
 def standard_operations(number: int) -> tuple[RotationMatrices, Vectors]:
@@ -61,7 +103,7 @@ def primitive_cell(cell: Cell, number: int) -> Cell:
     return np.asarray(rows @ cell)
 
 
-def spglib_dataset(crystal: Crystal, tolerance: float) -> SpglibDataset | None:
+def standard_form(crystal: Crystal, tolerance: float) -> StandardForm | None:
     """The symmetry at a tolerance (Å) in the standard setting, if spglib finds one."""
     cell: tuple[Any, Any, Any] = (
         crystal.cell,
@@ -70,39 +112,47 @@ def spglib_dataset(crystal: Crystal, tolerance: float) -> SpglibDataset | None:
     )
     try:
         dataset = spglib.get_symmetry_dataset(cell, symprec=tolerance)
-        if dataset is None:
-            return None
-        hall_number = standard_setting(dataset.number).hall_number
-        if dataset.hall_number == hall_number:
-            return dataset
-        return spglib.get_symmetry_dataset(
-            cell, symprec=tolerance, hall_number=hall_number
-        )
+        if dataset is not None:
+            setting = standard_setting(dataset.number)
+            if dataset.hall_number != setting.hall_number:
+                dataset = spglib.get_symmetry_dataset(
+                    cell, symprec=tolerance, hall_number=setting.hall_number
+                )
     except SpglibError:
         return None
+    if dataset is None:
+        return None
+    return StandardForm(
+        number=int(dataset.number),
+        symbol=str(dataset.international),
+        cell=np.asarray(dataset.std_lattice, dtype=float),
+        atomic_numbers=np.asarray(dataset.std_types, dtype=int),
+        sites=np.asarray(dataset.std_positions, dtype=float),
+        transformation=np.asarray(dataset.transformation_matrix, dtype=float),
+        origin_shift=np.asarray(dataset.origin_shift, dtype=float),
+    )
 
 
-def standardised(crystal: Crystal, dataset: SpglibDataset) -> Crystal | None:
+def standardised(crystal: Crystal, form: StandardForm) -> Crystal | None:
     """The symmetrised conventional cell with the crystal's own molecules, whole.
 
-    ``x_standard = P x + p`` carries each molecule, and its lattice translates, into the
-    standard cell; every atom then moves to the nearest symmetrised site.
+    Each molecule and its lattice translates are carried into the standard cell; every
+    atom then moves to the nearest symmetrised site.
 
     Returns:
         The crystal, or nothing if molecules and sites do not pair up, which says that
         the symmetry was found at too large a tolerance.
     """
-    molecules = _molecules_on_sites(crystal, dataset)
+    molecules = _molecules_on_sites(crystal, form)
     if molecules is None:
         return None
     n_units = crystal.n_formula_units * len(molecules) / crystal.n_molecules
     if n_units != round(n_units):
         return None
-    cell = np.asarray(dataset.std_lattice)
     return Crystal(
-        cell,
+        form.cell,
         np.concatenate([numbers for numbers, _ in molecules]),
-        np.concatenate([sites for _, sites in molecules]) @ cell,
+        np.concatenate([sites for _, sites in molecules]) @ form.cell,
         np.repeat(
             np.arange(len(molecules)), [len(numbers) for numbers, _ in molecules]
         ),
@@ -111,30 +161,29 @@ def standardised(crystal: Crystal, dataset: SpglibDataset) -> Crystal | None:
 
 
 def _molecules_on_sites(
-    crystal: Crystal, dataset: SpglibDataset
+    crystal: Crystal, form: StandardForm
 ) -> list[PlacedMolecule] | None:
-    transformation = np.asarray(dataset.transformation_matrix)
     fractional = crystal.positions @ np.linalg.inv(crystal.cell)
-    standard = fractional @ transformation.T + dataset.origin_shift
-    sites, types = np.asarray(dataset.std_positions), np.asarray(dataset.std_types)
+    standard = fractional @ form.transformation.T + form.origin_shift
+    sites, numbers = form.sites, form.atomic_numbers
     tree = cKDTree(np.mod(sites, 1.0) % 1.0, boxsize=1.0)
     is_taken = np.zeros(len(sites), dtype=bool)
     molecules: list[PlacedMolecule] = []
-    for shift in _translations(transformation):
+    for shift in _translations(form.transformation):
         for molecule in range(crystal.n_molecules):
             atoms = crystal.molecule_of_atom == molecule
             points = standard[atoms] + shift
             _, nearest = tree.query(np.mod(points, 1.0) % 1.0)
             if is_taken[nearest].all():
                 continue
-            is_paired = np.array_equal(types[nearest], crystal.atomic_numbers[atoms])
+            is_paired = np.array_equal(numbers[nearest], crystal.atomic_numbers[atoms])
             n_taken = int(is_taken.sum())
             is_taken[nearest] = True
             if not is_paired or int(is_taken.sum()) != n_taken + len(points):
                 return None
             on_sites = sites[nearest] + np.rint(points - sites[nearest])
             on_sites -= np.floor(on_sites.mean(axis=0) + 1e-6)
-            molecules.append((types[nearest].astype(int), on_sites))
+            molecules.append((numbers[nearest], on_sites))
     return molecules if is_taken.all() else None
 
 

@@ -6,7 +6,7 @@ from csp.arrays import CellParameters, RotationMatrices, Vectors, read_only
 from csp.comparison.reduction import reduced_cell
 from csp.comparison.standard_setting import (
     primitive_cell,
-    spglib_dataset,
+    standard_form,
     standard_operations,
     standardised,
 )
@@ -75,19 +75,18 @@ def find_symmetry(crystal: Crystal, tolerance: float = 0.05) -> CrystalSymmetry:
             f"tolerance must lie between {FINEST_TOLERANCE} and 1 Å, got {tolerance}"
         )
     while tolerance >= FINEST_TOLERANCE:
-        dataset = spglib_dataset(crystal, tolerance)
-        conventional = None if dataset is None else standardised(crystal, dataset)
-        if dataset is not None and conventional is not None:
-            number = int(dataset.number)
-            rotations, translations = standard_operations(number)
+        form = standard_form(crystal, tolerance)
+        conventional = None if form is None else standardised(crystal, form)
+        if form is not None and conventional is not None:
+            rotations, translations = standard_operations(form.number)
             return CrystalSymmetry(
-                number=number,
-                symbol=str(dataset.international),
+                number=form.number,
+                symbol=form.symbol,
                 z_prime=conventional.n_formula_units / len(rotations),
                 rotations=read_only(rotations),
                 translations=read_only(translations),
                 conventional=conventional,
-                reduced=reduced_cell(primitive_cell(conventional.cell, number)),
+                reduced=reduced_cell(primitive_cell(conventional.cell, form.number)),
                 tolerance=tolerance,
             )
         tolerance /= 2.0

@@ -89,7 +89,7 @@ def asymmetric_unit(symmetry: CrystalSymmetry) -> Indices:
 def _header(symmetry: CrystalSymmetry) -> list[str]:
     crystal = symmetry.conventional
     setting = standard_setting(symmetry.number)
-    symbol = setting.international_full.replace("_", "")
+    symbol = setting.full_symbol.replace("_", "")
     parameters = parameters_from_cell(crystal.cell)
     cell = [
         f"_cell_{tag:<28}{value:.6f}"

@@ -9,7 +9,12 @@ import pytest
 
 from csp.comparison.reading import read_crystal
 from csp.crystal import Crystal
-from csp.geometry import quaternion_from_uniform, rotation_from_quaternion
+from csp.geometry import (
+    cell_from_parameters,
+    quaternion_from_uniform,
+    rotation_from_quaternion,
+)
+from csp.spacegroups import space_group
 
 DATA = Path(__file__).parents[3] / "data" / "oxalic_acid"
 
@@ -105,3 +110,43 @@ def _strained(crystal: Crystal, factors: tuple[float, float, float]) -> Crystal:
 @pytest.fixture(scope="session")
 def strained() -> Callable[..., Crystal]:
     return _strained
+
+
+CELLS = {
+    "triclinic": [11.0, 12.0, 13.0, 83.0, 101.0, 95.0],
+    "monoclinic": [15.0, 16.0, 17.0, 90.0, 104.0, 90.0],
+    "orthorhombic": [17.0, 19.0, 21.0, 90.0, 90.0, 90.0],
+    "tetragonal": [21.0, 21.0, 25.0, 90.0, 90.0, 90.0],
+    "hexagonal": [24.0, 24.0, 27.0, 90.0, 90.0, 120.0],
+    "cubic": [34.0, 34.0, 34.0, 90.0, 90.0, 90.0],
+}
+
+
+@pytest.fixture(scope="session")
+def chiral_crystal():
+    """Z' = 1 of a chiral molecule, CHFClBr, in any space group."""
+    numbers = np.array([6, 1, 9, 17, 35])
+    lengths = np.array([0.0, 1.09, 1.38, 1.77, 1.94])
+    corners = np.array([[0, 0, 0], [1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    shape = corners / np.sqrt(3.0) * lengths[:, None]
+
+    def make(number):
+        group = space_group(number)
+        cell = cell_from_parameters(np.array(CELLS[group.lattice]))
+        molecule = shape @ np.linalg.inv(cell) + np.array([0.13, 0.17, 0.09])
+        images = [
+            molecule @ rotation.T + translation
+            for rotation, translation in zip(
+                group.rotations, group.translations, strict=True
+            )
+        ]
+        n = len(images)
+        return Crystal(
+            cell,
+            np.tile(numbers, n),
+            np.concatenate(images) @ cell,
+            np.repeat(np.arange(n), len(numbers)),
+            n,
+        )
+
+    return make
