@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from csp.arrays import Indices, RotationMatrix, read_only
-from csp.comparison.cluster import ClusterOverlay, best_overlay, pair_of_shells
+from csp.comparison.cluster import ClusterOverlay, best_overlay
+from csp.comparison.frames import pair_of_shells
 from csp.comparison.graphs import isomorphisms
 from csp.comparison.shells import PackingShells, Shell, packing_shells
 from csp.crystal import Crystal

@@ -124,6 +124,12 @@ def test_a_polymer_is_refused(cif):
         read_crystal(cif(text + COLUMNS + chain + "H1 H 0.0 0.43 0.3\n"))
 
 
+def test_a_hydrogen_in_a_short_hydrogen_bond_stays_with_its_own_molecule(cif):
+    pair = WATER.replace("0.42 ", "0.44 ") + "O2 O 0.595 0.3 0.3\nH3 H 0.65 0.4 0.3\n"
+    crystal = read_crystal(cif(HEAD + COLUMNS + pair + "H4 H 0.65 0.2 0.3\n"))
+    assert crystal.n_molecules == 4
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.cif cannot be read"):
         read_crystal(tmp_path / "none.cif")
