@@ -33,8 +33,8 @@ def check_complete(molecule: Molecule, source: str) -> None:
             else "it has no hydrogen atoms: add them"
         )
         raise InputError(
-            f"{source} is not complete, {what}, for example with Mercury or by giving the SMILES "
-            "string instead"
+            f"{source} is not complete, {what}, for example with Mercury or by "
+            "giving the SMILES string instead"
         )
     check_closed_shell(molecule)
     rdkit_molecule(molecule)

@@ -4,7 +4,7 @@ import numpy as np
 from ase.data import vdw_radii
 
 from csp.arrays import Scalars, Vectors
-from csp.conformers.gas_phase import converged_field, quiet_scratch
+from csp.conformers.density_functional import converged_field, quiet_scratch
 from csp.conformers.settings import Level
 from csp.errors import InputError
 from csp.molecule import ElectrostaticPotential, Molecule

@@ -1,13 +1,5 @@
-"""Density-functional energies and minima of one molecule (through PySCF).
+"""Gas-phase minima of one molecule (PySCF's gradients, geomeTRIC's steps)."""
 
-Hartree and bohr exist only here and in :mod:`csp.conformers.electrostatics`;
-energies leave in hartree so that differences are taken before they are converted.
-"""
-
-import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,34 +7,25 @@ from typing import Any
 import geometric.engine
 import geometric.internal
 import geometric.molecule
-import geometric.nifty
 import geometric.optimize
 import geometric.params
 import numpy as np
 from geometric.errors import GeomOptNotConvergedError
-from pyscf import dft, gto, lib, scf
-from pyscf.gto.basis import BasisNotFoundError
 from rdkit.Chem import rdMolTransforms
 
 from csp.arrays import Positions, Scalars
-from csp.conformers.completeness import check_closed_shell
+from csp.conformers.density_functional import (
+    converged_field,
+    quiet_scratch,
+    unsolved_field,
+)
 from csp.conformers.graph import has_same_bonds, rdkit_molecule
 from csp.conformers.rotors import rotors
 from csp.conformers.settings import Level
-from csp.errors import ConvergenceError, InputError
+from csp.errors import ConvergenceError
 from csp.molecule import Molecule
 from csp.randomness import generator_of
 from csp.units import ANGSTROM_PER_BOHR
-
-GRID_LEVEL = 4
-"""Integration grid; relative energies differ by 0.002 kJ/mol from those of level 5."""
-
-SCF_TOLERANCE_HARTREE = 1.0e-9
-FITTING_BASIS = "def2-universal-jkfit"
-"""Density fitting changes relative energies of oxalic acid by 0.006 kJ/mol."""
-
-LAST_ALL_ELECTRON = 36
-"""The def2 bases bring effective core potentials beyond krypton."""
 
 MOST_STEPS = 150
 CRITERIA = {
@@ -72,78 +55,6 @@ class GasPhaseMinimum:
 
     molecule: Molecule
     energy_hartree: float
-
-
-def energy_hartree(molecule: Molecule, level: Level) -> float:
-    """Total energy of the molecule as it stands, hartree.
-
-    Raises:
-        InputError: If the level does not exist or the molecule is a radical.
-        ConvergenceError: If the self-consistent field does not converge.
-    """
-    with quiet_scratch():
-        return float(converged_field(molecule, level).e_tot)
-
-
-def converged_field(molecule: Molecule, level: Level) -> Any:  # noqa: ANN401
-    """A converged PySCF ``RKS`` object; call inside :func:`quiet_scratch`.
-
-    Raises:
-        InputError: If the level does not exist or the molecule is a radical.
-        ConvergenceError: If the self-consistent field does not converge.
-    """
-    field = _field(molecule, level)
-    field.kernel()
-    if not field.converged:
-        field = field.newton()
-        field.kernel()
-    if not field.converged:
-        raise ConvergenceError(
-            f"the self-consistent field of {molecule.name} at {level} does not "
-            f"converge in {field.max_cycle} iterations: check its geometry and charge"
-        )
-    return field
-
-
-def _field(molecule: Molecule, level: Level) -> Any:  # noqa: ANN401
-    check_closed_shell(molecule)
-    _check_functional(level)
-    core_potentials = {
-        symbol: level.basis
-        for symbol, z in zip(molecule.symbols, molecule.atomic_numbers, strict=True)
-        if z > LAST_ALL_ELECTRON and level.basis.lower().startswith("def2")
-    }
-    positions_bohr = molecule.positions / ANGSTROM_PER_BOHR
-    try:
-        system = gto.M(
-            atom=list(zip(molecule.symbols, positions_bohr.tolist(), strict=True)),
-            unit="Bohr",
-            basis=level.basis,
-            ecp=core_potentials,
-            charge=molecule.charge,
-            verbose=0,
-        )
-    except (BasisNotFoundError, KeyError) as error:
-        raise InputError(
-            f"PySCF has no basis {level.basis!r} for every element of "
-            f"{molecule.name}: choose another one, such as 'def2-svp'"
-        ) from error
-    field = dft.RKS(system, xc=level.functional).density_fit(auxbasis=FITTING_BASIS)
-    if level.dispersion != "none":
-        field.disp = level.dispersion
-    field.grids.level = GRID_LEVEL
-    field.conv_tol = SCF_TOLERANCE_HARTREE
-    return field
-
-
-def _check_functional(level: Level) -> None:
-    try:
-        dft.libxc.parse_xc(level.functional)
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"PySCF has no functional {level.functional!r}: choose another one, such "
-            "as 'pbe0', and give the dispersion correction by its own setting"
-        ) from error
 
 
 def optimised(molecule: Molecule, level: Level) -> GasPhaseMinimum:
@@ -203,7 +114,7 @@ class _PySCFEngine(geometric.engine.Engine):  # type: ignore[misc]
         """Energy (hartree) and gradient (hartree/bohr) at ``coords`` (bohr)."""
         del dirname
         positions = coords.reshape(-1, 3) * ANGSTROM_PER_BOHR
-        field = _field(self._molecule.at(positions), self._level)
+        field = unsolved_field(self._molecule.at(positions), self._level)
         field.kernel(dm0=self._density)
         if not field.converged:
             field = converged_field(self._molecule.at(positions), self._level)
@@ -239,22 +150,3 @@ def _walk_down(start: Molecule, level: Level, scratch: Path) -> Positions:
             f"{MOST_STEPS} steps: start from another geometry"
         ) from error
     return np.asarray(optimiser.X.reshape(-1, 3) * ANGSTROM_PER_BOHR)
-
-
-@contextmanager
-def quiet_scratch() -> Iterator[Path]:
-    """A temporary folder for PySCF and geomeTRIC, and neither says a word."""
-    logger = geometric.nifty.logger
-    was_disabled = logger.disabled
-    with (
-        tempfile.TemporaryDirectory(prefix="csp-") as folder,
-        lib.temporary_env(lib.param, TMPDIR=folder),
-        lib.temporary_env(scf.hf, MUTE_CHKFILE=True),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore", UserWarning)
-        logger.disabled = True
-        try:
-            yield Path(folder)
-        finally:
-            logger.disabled = was_disabled

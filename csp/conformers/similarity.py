@@ -6,7 +6,9 @@ from csp.arrays import Indices, Positions
 from csp.geometry import overlay
 
 
-def separation(first: Positions, second: Positions, numberings: Sequence[Indices]) -> float:
+def separation(
+    first: Positions, second: Positions, numberings: Sequence[Indices]
+) -> float:
     """Root-mean-square distance of heavy atoms and polar hydrogens, Å.
 
     The smallest over every renumbering that keeps the bonds and over both mirror

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from pyscf import df, gto
 
-from csp.conformers import gas_phase
+from csp.conformers import density_functional
+from csp.conformers.density_functional import converged_field, quiet_scratch
 from csp.conformers.electrostatics import (
     SHELLS,
     merz_kollman_points,
     potential_at,
     unit_sphere,
 )
-from csp.conformers.gas_phase import converged_field, quiet_scratch
 from csp.conformers.settings import Level
 from csp.errors import InputError
 from csp.molecule import Molecule
@@ -27,7 +27,7 @@ BONDI = {1: 1.20, 2: 1.40, 6: 1.70, 7: 1.55, 8: 1.52, 16: 1.80, 17: 1.75}
 @pytest.fixture(autouse=True)
 def coarse_grid(monkeypatch):
     """What is tested here does not depend on the quality of the integration grid."""
-    monkeypatch.setattr(gas_phase, "GRID_LEVEL", 1)
+    monkeypatch.setattr(density_functional, "GRID_LEVEL", 1)
 
 
 def water(charge=0):
@@ -49,7 +49,8 @@ def atom(number, charge=0):
 def test_far_potential_of_water_is_that_of_its_dipole():
     directions = unit_sphere(12)
     points = 20.0 * directions
-    # The difference between r and −r leaves the odd multipoles; the octupole is 400 times smaller.
+    # The difference between r and −r leaves the odd multipoles; the octupole is
+    # smaller by (20 Å)².
     both = potential_at(np.vstack([points, -points]), water(), LEVEL)
     odd = 0.5 * (both[:12] - both[12:])
     with quiet_scratch():

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from pyscf.dispersion.dftd4 import DFTD4Dispersion
 
-from csp.conformers import gas_phase
-from csp.conformers.gas_phase import (
+from csp.conformers import density_functional, gas_phase
+from csp.conformers.density_functional import (
     converged_field,
     energy_hartree,
-    optimised,
     quiet_scratch,
-    unsymmetrical,
 )
+from csp.conformers.gas_phase import optimised, unsymmetrical
 from csp.conformers.reading import read_molecule
 from csp.conformers.settings import Level
 from csp.errors import ConvergenceError, InputError
@@ -26,7 +25,7 @@ SMALL = Level("pbe0", "none", "sto-3g")
 @pytest.fixture(autouse=True)
 def coarse_grid(monkeypatch):
     """What is tested here does not depend on the quality of the integration grid."""
-    monkeypatch.setattr(gas_phase, "GRID_LEVEL", 1)
+    monkeypatch.setattr(density_functional, "GRID_LEVEL", 1)
 
 
 def molecule_of(smiles):
@@ -103,6 +102,8 @@ def test_dispersion_is_added_once(dispersion):
     [
         (Level("pbe0", "none", "def2-nonsense"), "PySCF has no basis 'def2-nonsense'"),
         (Level("nonsense", "none", "sto-3g"), "PySCF has no functional 'nonsense'"),
+        (Level("pbe0-d4", "none", "sto-3g"), "'pbe0-d4' names a dispersion correct"),
+        (Level("svwn", "d4", "sto-3g"), "'d4' has no parameters for .* 'svwn'"),
     ],
 )
 def test_unknown_level_is_refused(level, message):
@@ -119,21 +120,21 @@ def test_radical_is_refused():
 
 
 def test_unconverged_field_is_an_error(monkeypatch):
-    build = gas_phase._field
+    build = density_functional.unsolved_field
 
     def hurried(molecule, level):
         field = build(molecule, level)
         field.max_cycle = 0
         return field
 
-    monkeypatch.setattr(gas_phase, "_field", hurried)
-    with pytest.raises(ConvergenceError, match="self-consistent field of O .* 0 iter"):
+    monkeypatch.setattr(density_functional, "unsolved_field", hurried)
+    with pytest.raises(ConvergenceError, match=r"self-consistent field of O .* 0 iter"):
         energy_hartree(molecule_of("O"), SMALL)
 
 
 def test_unconverged_geometry_is_an_error(monkeypatch):
     monkeypatch.setattr(gas_phase, "MOST_STEPS", 1)
-    with pytest.raises(ConvergenceError, match="geometry of ammonia .* in 1 steps"):
+    with pytest.raises(ConvergenceError, match=r"geometry of ammonia .* in 1 steps"):
         optimised(planar_ammonia(), SMALL)
 
 

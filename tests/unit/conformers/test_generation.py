@@ -25,8 +25,9 @@ def n_contacts(start):
     """Hydroxyl hydrogens within 2.4 Å of an oxygen of the other carboxyl group."""
     numbers, positions = start.atomic_numbers, start.positions
     neighbours = {
-        int(i): {int(b) for a, b in np.vstack([start.bonds, start.bonds[:, ::-1]])
-                 if a == i}
+        int(i): {
+            int(b) for a, b in np.vstack([start.bonds, start.bonds[:, ::-1]]) if a == i
+        }
         for i in range(len(numbers))
     }
     count = 0

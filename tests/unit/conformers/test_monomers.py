@@ -31,9 +31,7 @@ from csp.units import KJ_PER_MOL_PER_HARTREE
 OXALIC = MoleculeSettings(source="OC(=O)C(=O)O", name="oxalic acid", n_embeddings=5)
 MOLECULE = read_molecule(OXALIC.source, Path(), OXALIC.name, 0)
 N_STARTS = len(
-    starting_geometries(
-        MOLECULE, n_embeddings=5, window=OXALIC.start_window_kj_per_mol
-    )
+    starting_geometries(MOLECULE, n_embeddings=5, window=OXALIC.start_window_kj_per_mol)
 )
 
 
@@ -149,10 +147,10 @@ def test_two_ways_to_one_minimum_count_once(monkeypatch, chemistry, tmp_path):
 
 
 def test_radical_is_refused(tmp_path):
+    charged = Molecule(
+        MOLECULE.atomic_numbers, MOLECULE.positions, MOLECULE.bonds, 1, "oxalic"
+    )
     with pytest.raises(InputError, match="45 electrons, but only closed shells"):
-        charged = Molecule(
-            MOLECULE.atomic_numbers, MOLECULE.positions, MOLECULE.bonds, 1, "oxalic"
-        )
         search(tmp_path, molecule=charged)
 
 
@@ -236,7 +234,7 @@ PROVENANCE = Provenance(
 
 def test_old_format_and_empty_list_are_refused():
     text = monomers_text(Monomers(PROVENANCE, ()))
-    with pytest.raises(InputError, match="m.json has no conformers"):
+    with pytest.raises(InputError, match=r"m.json has no conformers"):
         monomers_from_text(text, "m.json")
     with pytest.raises(InputError, match="has the format 'csp monomers 0', but"):
         monomers_from_text(text.replace("monomers 1", "monomers 0"), "m.json")

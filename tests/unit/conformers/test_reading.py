@@ -238,7 +238,9 @@ def crystal_of(name, keep=lambda _: True, **options):
 @pytest.mark.parametrize("name", ["benzene", "acetic acid", "nitromethane"])
 def test_cif_without_hydrogens_is_refused(tmp_path, name):
     (tmp_path / "bare.cif").write_text(crystal_of(name, lambda symbol: symbol != "H"))
-    with pytest.raises(InputError, match="it has no hydrogen atoms: add them, .*Mercury"):
+    with pytest.raises(
+        InputError, match=r"it has no hydrogen atoms: add them, .*Mercury"
+    ):
         read_molecule("bare.cif", tmp_path, name, 0)
 
 
@@ -285,5 +287,5 @@ def test_diamond_has_no_molecules(tmp_path):
     corner = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
     fractions = np.array(corner + (np.array(corner) + 0.25).tolist())
     (tmp_path / "diamond.cif").write_text(cif_text("C" * 8, fractions, edge=3.567))
-    with pytest.raises(InputError, match="bonds of diamond.cif have no end"):
+    with pytest.raises(InputError, match=r"bonds of diamond.cif have no end"):
         read_molecule("diamond.cif", tmp_path, "diamond", 0)

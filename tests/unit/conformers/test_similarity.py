@@ -39,7 +39,9 @@ def test_automorphisms_leave_out_hydrogens_on_carbon():
     assert [row.tolist() for row in automorphisms(methanol)] == [[1, 3, 5]]
 
 
-@given(vector=vectors, shift=vectors, is_mirrored=st.booleans(), is_swapped=st.booleans())
+@given(
+    vector=vectors, shift=vectors, is_mirrored=st.booleans(), is_swapped=st.booleans()
+)
 def test_motion_mirror_and_renumbering_are_no_difference(
     vector, shift, is_mirrored, is_swapped
 ):
