@@ -1,6 +1,7 @@
 """One whole molecule out of the periodic crystal of a CIF file."""
 
 import warnings
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -106,31 +107,44 @@ def _fragments(structure: Structure, path: Path) -> list[tuple[np.ndarray, Posit
     numbers = np.array([site.specie.Z for site in structure], dtype=int)
     crystal = Atoms(numbers, cell=cell, pbc=True)
     crystal.set_scaled_positions(np.asarray(structure.frac_coords))
-    reach = BOND_TOLERANCE * covalent_radii[numbers]
-    first, second, shifts = neighbor_list("ijS", crystal, reach)
-    shift_of: dict[int, np.ndarray] = {}
+    neighbours = _periodic_bonds(crystal)
     fragments = []
+    seen: set[int] = set()
     for seed in range(len(numbers)):
-        if seed in shift_of:
+        if seed in seen:
             continue
-        shift_of[seed] = np.zeros(3, dtype=int)
-        members = [seed]
-        for atom in members:
-            for bond in np.flatnonzero(first == atom):
-                other = int(second[bond])
-                shift = shift_of[atom] + shifts[bond]
-                if other not in shift_of:
-                    shift_of[other] = shift
-                    members.append(other)
-                elif not np.array_equal(shift_of[other], shift):
-                    raise InputError(
-                        f"the bonds of {path.name} have no end: give a crystal of "
-                        "molecules"
-                    )
-        members.sort()
-        moved = (
-            crystal.positions[members]
-            + np.array([shift_of[atom] for atom in members]) @ cell
-        )
-        fragments.append((numbers[members], moved))
+        shift_of = _followed(seed, neighbours, path)
+        seen.update(shift_of)
+        members = sorted(shift_of)
+        shifts = np.array([shift_of[atom] for atom in members])
+        fragments.append((numbers[members], crystal.positions[members] + shifts @ cell))
     return fragments
+
+
+def _periodic_bonds(crystal: Atoms) -> dict[int, list[tuple[int, np.ndarray]]]:
+    """For each atom its bonded neighbours and the cells they lie in."""
+    reach = BOND_TOLERANCE * covalent_radii[crystal.numbers]
+    bonds = neighbor_list("ijS", crystal, reach)
+    neighbours: dict[int, list[tuple[int, np.ndarray]]] = defaultdict(list)
+    for atom, other, shift in zip(*bonds, strict=True):
+        neighbours[int(atom)].append((int(other), shift))
+    return neighbours
+
+
+def _followed(
+    seed: int, neighbours: dict[int, list[tuple[int, np.ndarray]]], path: Path
+) -> dict[int, np.ndarray]:
+    """The atoms that bonds join to ``seed``, and the cell each of them lies in."""
+    shift_of = {seed: np.zeros(3, dtype=int)}
+    members = [seed]
+    for atom in members:
+        for other, step in neighbours[atom]:
+            shift = shift_of[atom] + step
+            if other not in shift_of:
+                shift_of[other] = shift
+                members.append(other)
+            elif not np.array_equal(shift_of[other], shift):
+                raise InputError(
+                    f"the bonds of {path.name} have no end: give a crystal of molecules"
+                )
+    return shift_of
