@@ -60,6 +60,6 @@ Mask: TypeAlias = Bool[np.ndarray, " n"]
 
 def read_only(array: Any, dtype: type = np.float64) -> np.ndarray:  # noqa: ANN401
     """A contiguous copy that nobody can change."""
-    copy = np.array(array, dtype=dtype, order="C")
+    copy: np.ndarray = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)
     return copy

@@ -94,7 +94,9 @@ def build_app(predict: Predict | None) -> typer.Typer:
         settings_file: SettingsFile,
         output: Annotated[
             Path | None,
-            typer.Option(help="Output folder; the settings file's run.output if left out."),
+            typer.Option(
+                help="Output folder; the settings file's run.output if left out."
+            ),
         ] = None,
         overrides: Overrides = None,
         *,
@@ -112,7 +114,9 @@ def build_app(predict: Predict | None) -> typer.Typer:
         """
         with _explained():
             plan = stages.open_run(settings_file, output, tuple(overrides or ()))
-            engine = predict if predict is not None and not no_prefect else stages.predict
+            engine = (
+                predict if predict is not None and not no_prefect else stages.predict
+            )
             with _progress() as progress:
                 search, landscape = engine(plan, progress)
             _tell(search, landscape)
@@ -128,7 +132,7 @@ def _version(value: bool) -> None:  # noqa: FBT001
 
 def _main(
     *,
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_version, is_eager=True, help="Print the version."
@@ -140,7 +144,8 @@ def _main(
 
 def init(
     source: Annotated[
-        str, typer.Argument(help="A SMILES string, or an .xyz, .sdf, .mol or .cif file.")
+        str,
+        typer.Argument(help="A SMILES string, or an .xyz, .sdf, .mol or .cif file."),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.")
@@ -201,7 +206,9 @@ def monomers(
                 settings_file, tuple(overrides or ()), command, progress
             )
         write_monomers(path, found)
-        _console.print(f"wrote {len(found.conformers)} conformers to {escape(str(path))}")
+        _console.print(
+            f"wrote {len(found.conformers)} conformers to {escape(str(path))}"
+        )
 
 
 @contextmanager
@@ -231,7 +238,7 @@ def _progress() -> Iterator[stages.Progress]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=_errors, disable=None) as bars:
+    with Progress(*columns, console=_errors) as bars:
 
         def advance(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
@@ -249,8 +256,11 @@ def _tell(search: stages.Search, landscape: Landscape) -> None:
     chosen += [row for row in rows[10:] if row.observed_form]
     name = search.run.settings.molecule.name
     _console.print(
-        _table(f"Conformers of {name}", CONFORMER_HEADINGS,
-               conformer_rows(landscape, search.molecules))
+        _table(
+            f"Conformers of {name}",
+            CONFORMER_HEADINGS,
+            conformer_rows(landscape, search.molecules),
+        )
     )
     if landscape.observed:
         _console.print(
@@ -267,9 +277,7 @@ def _tell(search: stages.Search, landscape: Landscape) -> None:
     )
 
 
-def _table(
-    title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]
-) -> Table:
+def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     table = Table(title=title, title_justify="left")
     for heading in headings:
         table.add_column(heading)
@@ -281,4 +289,3 @@ def _table(
 def main() -> None:
     """Run the command without a workflow engine."""
     build_app(None)()
-

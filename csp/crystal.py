@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_masses
-from pymatgen.core import Lattice, Structure
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure
 
 from csp.arrays import AtomicNumbers, Cell, Indices, Positions, read_only
 from csp.geometry import volume

@@ -119,7 +119,10 @@ def landscape_of(
         progress("comparing", done, len(ends))
     groups = unique(candidates, crystal, settings)
     matches = match_observed(
-        [(group.representative.key, crystal(group.representative.key)) for group in groups],
+        [
+            (group.representative.key, crystal(group.representative.key))
+            for group in groups
+        ],
         list(observed.items()),
         settings,
     )

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from pymatgen.core import Molecule as PymatgenMolecule
+from pymatgen.core.structure import Molecule as PymatgenMolecule
 from pymatgen.symmetry.analyzer import PointGroupAnalyzer
 
 from csp.arrays import (
@@ -149,9 +149,7 @@ def orientations_on_site(
         candidates = [np.eye(3)]
     else:
         first = turning[0]
-        second = next(
-            (i for i in turning if _crossing(axes[i], axes[first])), None
-        )
+        second = next((i for i in turning if _crossing(axes[i], axes[first])), None)
         candidates = _aligned(
             site_rotations[[first] if second is None else [first, second]],
             molecule_rotations,
@@ -179,10 +177,10 @@ def _aligned(
         for second in usable:
             if not _crossing(first, second):
                 continue
-            for sign in (1.0, -1.0):
-                candidates.append(
-                    _onto(_frame(first, sign * second), _frame(goal[0], goal[1]))
-                )
+            candidates += [
+                _onto(_frame(first, sign * second), _frame(goal[0], goal[1]))
+                for sign in (1.0, -1.0)
+            ]
     return candidates
 
 
@@ -217,4 +215,3 @@ def _onto(source: RotationMatrix, target: RotationMatrix) -> RotationMatrix:
 
 def _contains(rotations: RotationMatrices, element: RotationMatrix) -> bool:
     return bool((np.abs(rotations - element).max(axis=(1, 2)) < 1e-4).any())  # noqa: PLR2004
-

@@ -203,9 +203,7 @@ def template(source: str, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _template_lines(
-    key: str, entry: FieldInfo, given: Mapping[str, str]
-) -> list[str]:
+def _template_lines(key: str, entry: FieldInfo, given: Mapping[str, str]) -> list[str]:
     comment = f"# {entry.description}{_bounds(entry)}"
     if key in given:
         return [comment, f"{key} = {_toml(given[key])}"]
@@ -233,4 +231,3 @@ def _toml(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
-

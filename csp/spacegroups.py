@@ -8,6 +8,7 @@ is for the conventional cell.
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import spglib
@@ -159,7 +160,7 @@ def symbols() -> dict[int, str]:
     """The short Hermann–Mauguin symbol of each of the 230 space groups."""
     found: dict[int, str] = {}
     for hall_number in range(1, 531):
-        entry = spglib.get_spacegroup_type(hall_number)
+        entry: Any = spglib.get_spacegroup_type(hall_number)
         found.setdefault(entry.number, readable_symbol(entry.international_short))
     return found
 
@@ -182,8 +183,12 @@ def _distinct_letters(group: Group) -> set[str]:
     return set(representative.values())
 
 
-def _site(position: object, rotations: np.ndarray, translations: np.ndarray) -> Site:
-    affine = np.array(position.ops[0].affine_matrix)  # type: ignore[attr-defined]
+def _site(
+    position: Any,  # noqa: ANN401
+    rotations: RotationMatrices,
+    translations: Vectors,
+) -> Site:
+    affine = np.array(position.ops[0].affine_matrix)
     matrix, offset = affine[:3, :3], affine[:3, 3]
     # an irrational point has no more symmetry than the site itself
     point = matrix @ np.array([0.1234567, 0.2718282, 0.3141593]) + offset
@@ -198,7 +203,7 @@ def _site(position: object, rotations: np.ndarray, translations: np.ndarray) -> 
             points = np.vstack([points, image])
             images.append(index)
     return Site(
-        letter=str(position.letter),  # type: ignore[attr-defined]
+        letter=str(position.letter),
         multiplicity=len(images),
         matrix=read_only(matrix),
         offset=read_only(offset),
@@ -208,7 +213,7 @@ def _site(position: object, rotations: np.ndarray, translations: np.ndarray) -> 
 
 
 def _is_lattice_vector(difference: np.ndarray) -> np.ndarray:
-    return np.abs(difference - np.rint(difference)) < _SAME
+    return np.asarray(np.abs(difference - np.rint(difference)) < _SAME)
 
 
 def cartesian_rotations(group: SpaceGroup, cell: Cell) -> RotationMatrices:

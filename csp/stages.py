@@ -15,12 +15,8 @@ import platformdirs
 
 from csp import __version__
 from csp.comparison.reading import read_crystal
-from csp.conformers.monomers import (
-    ConformerSet,
-    Monomers,
-    gas_phase_conformers,
-    to_monomers,
-)
+from csp.conformers.monomers import ConformerSet, gas_phase_conformers, to_monomers
+from csp.conformers.monomers_file import Monomers
 from csp.conformers.reading import read_molecule
 from csp.crystal import Crystal
 from csp.errors import InputError, StoreError
@@ -241,7 +237,7 @@ def prepare(run: Run, progress: Progress) -> Search:
 
 
 def slots(search: Search) -> Iterator[tuple[SpaceGroup, Site, list[RigidMolecule]]]:
-    """Where a molecule may sit: each space group's sites and the conformers that fit."""
+    """Where a molecule may sit: space groups, their sites, the conformers that fit."""
     for number in search.run.settings.packing.space_groups:
         group = space_group(number)
         for site in group.sites:
@@ -357,4 +353,3 @@ def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:
     landscape = collect(search, progress)
     report(search, landscape)
     return search, landscape
-

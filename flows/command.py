@@ -12,7 +12,7 @@ def predict_with_prefect(
     """Run the flow of :mod:`flows.predict` on an embedded or a given server."""
     progress("starting Prefect", 0, 1)
     with server():
-        from flows.predict import run_flow  # noqa: PLC0415  (reads the environment)
+        from flows.predict import run_flow
 
         progress("starting Prefect", 1, 1)
         return run_flow(run.order, run.workers, progress)

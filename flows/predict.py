@@ -82,8 +82,8 @@ def run_flow(
     """Run the flow in this process, its batches on threads."""
     progress.set(tell)
     settings_file, output, overrides = order
-    runner = ThreadPoolTaskRunner(max_workers=workers)
-    landscape = predict.with_options(task_runner=runner)(
+    runner: ThreadPoolTaskRunner[object] = ThreadPoolTaskRunner(max_workers=workers)
+    landscape = predict.with_options(task_runner=runner)(  # type: ignore[arg-type]
         settings_file, output, list(overrides)
     )
     return _search(order), landscape

@@ -85,7 +85,7 @@ def _wait_until_healthy(port: int, process: "subprocess.Popen[bytes]") -> None:
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(urllib.error.URLError, OSError):
             address = f"http://127.0.0.1:{port}/api/health"
-            with urllib.request.urlopen(address, timeout=5.0):  # noqa: S310
+            with urllib.request.urlopen(address, timeout=5.0):
                 return
         time.sleep(0.1)
     raise ProgramError(
@@ -104,8 +104,8 @@ def _end_with(parent: int) -> None:
 
 def _serve(port: int, parent: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    import uvicorn  # noqa: PLC0415
-    from prefect.server.api.server import create_app  # noqa: PLC0415
+    import uvicorn
+    from prefect.server.api.server import create_app
 
     uvicorn.run(create_app(), host="127.0.0.1", port=port, log_level="critical")
 

@@ -1,9 +1,25 @@
 """Every array annotation of csp is checked at run time under test."""
 
+from pathlib import Path
+
+import csp
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-install_import_hook("csp", "beartype.beartype")
+_ROOT = Path(csp.__file__).parent
+
+
+def _checked_modules() -> list[str]:
+    """All modules but those that numba compiles, which cannot be wrapped."""
+    return [
+        ".".join(("csp", *path.relative_to(_ROOT).with_suffix("").parts))
+        for path in sorted(_ROOT.rglob("*.py"))
+        if "kernels" not in path.relative_to(_ROOT).as_posix()
+        and not path.name.startswith("__")
+    ]
+
+
+install_import_hook(_checked_modules(), "beartype.beartype")
 
 settings.register_profile(
     "default",
@@ -12,6 +28,10 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("thorough", parent=settings.get_profile("default"),
-                          max_examples=1000, derandomize=False)
+settings.register_profile(
+    "thorough",
+    parent=settings.get_profile("default"),
+    max_examples=1000,
+    derandomize=False,
+)
 settings.load_profile("default")

@@ -17,7 +17,9 @@ def crystal_of(packing: RigidPacking, molecule: RigidMolecule) -> Crystal:
     positions = []
     for image in site.images:
         centre = group.rotations[image] @ packing.centre + group.translations[image]
-        positions.append(np.mod(centre, 1.0) @ packing.cell + atoms @ cartesian[image].T)
+        positions.append(
+            np.mod(centre, 1.0) @ packing.cell + atoms @ cartesian[image].T
+        )
     numbers = molecule.conformer.molecule.atomic_numbers
     n = len(site.images)
     return Crystal(

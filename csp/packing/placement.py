@@ -39,9 +39,7 @@ _LEAST_FLATNESS = 0.4
 
 def expected_volume(atomic_numbers: AtomicNumbers) -> float:
     """Volume that a molecule takes in a crystal, from atomic averages, Å³."""
-    return float(
-        sum(ATOMIC_VOLUMES.get(int(z), _OTHER_ATOM) for z in atomic_numbers)
-    )
+    return float(sum(ATOMIC_VOLUMES.get(int(z), _OTHER_ATOM) for z in atomic_numbers))
 
 
 def molecules_for_site(
@@ -60,7 +58,7 @@ def site_rotations(group: SpaceGroup, site: Site) -> RotationMatrices:
     """Cartesian matrices of the operations that leave a site where it is."""
     ones = np.array([0.5, 0.5, 0.5])
     cell = sample_cell(group.lattice, Point(0.0, ones[:2], ones, ones, ones, 0.0), 2.0)
-    return cartesian_rotations(group, cell)[site.stabiliser]
+    return np.asarray(cartesian_rotations(group, cell)[site.stabiliser])
 
 
 def place(
@@ -153,4 +151,6 @@ def sample_orientation(
     family = families[min(int(uniform[0] * len(families)), len(families) - 1)]
     if not len(turns):
         return np.asarray(family)
-    return np.asarray(rotation_from_vector(2.0 * np.pi * uniform[1] * turns[0]) @ family)
+    return np.asarray(
+        rotation_from_vector(2.0 * np.pi * uniform[1] * turns[0]) @ family
+    )

@@ -32,8 +32,8 @@ class PackingSettings(BaseModel):
         1000,
         ge=1,
         le=100_000_000,
-        description="trial packings with the molecule on the general position (Z′ = 1), "
-        "in each space group",
+        description="trial packings with the molecule on the general position "
+        "(Z′ = 1), in each space group",
     )
     n_draws_special: int = Field(
         200,

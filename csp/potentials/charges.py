@@ -28,9 +28,7 @@ def fitted_charges(
     matrix[n, n] = 0.0
     right = np.append(design.T @ potential.values, total_charge)
     scale = np.append(np.full(n, np.trace(matrix[:n, :n]) / n), 1.0)
-    solution, *_ = np.linalg.lstsq(
-        matrix / scale[:, None], right / scale, rcond=1e-12
-    )
+    solution, *_ = np.linalg.lstsq(matrix / scale[:, None], right / scale, rcond=1e-12)
     return np.asarray(solution[:n])
 
 

@@ -1,5 +1,6 @@
 """A force field for one molecule: sites, pair tables and how far sums go."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,20 +9,13 @@ from scipy.special import erf, erfcinv
 
 from csp.arrays import Cell, Matrix, Positions, RotationMatrices, Scalars, Vectors
 from csp.errors import InputError
-from csp.geometry import volume
 from csp.molecule import Conformer, Molecule
 from csp.point_groups import MolecularSymmetry, molecular_symmetry, symmetrised
 from csp.potentials.atom_types import atom_types, neighbours_of
 from csp.potentials.charges import fit_error, fitted_charges
 from csp.potentials.exp6 import ParameterSet, parameter_set
-from csp.potentials.kernels import (
-    Cutoffs,
-    Gradient,
-    Images,
-    Pairs,
-    Sites,
-    energy_and_gradient,
-)
+from csp.potentials.kernels.energy import TERMS, energy_and_gradient
+from csp.potentials.kernels.tables import Cutoffs, Gradient, Images, Pairs, Sites
 from csp.potentials.settings import PotentialSettings
 from csp.potentials.walls import wall_of
 from csp.spacegroups import Site, SpaceGroup, cartesian_rotations
@@ -96,16 +90,22 @@ class SiteModel(Protocol):
     """What the sums need to know of a body: sites, their types and their charges."""
 
     @property
-    def types(self) -> tuple[str, ...]: ...
+    def types(self) -> tuple[str, ...]:
+        """Force-field type of each site."""
+        ...
 
     @property
-    def sites(self) -> Positions: ...
+    def sites(self) -> Positions:
+        """Positions of the sites about the centre of mass, Å."""
+        ...
 
     @property
-    def charges(self) -> Scalars: ...
+    def charges(self) -> Scalars:
+        """Charge of each site, e."""
+        ...
 
 
-def site_table(bodies: list[SiteModel]) -> Sites:
+def site_table(bodies: Sequence[SiteModel]) -> Sites:
     """Sites of the bodies of the asymmetric unit, one after the other."""
     counts = [len(body.charges) for body in bodies]
     radii = [np.linalg.norm(body.sites, axis=1).max() for body in bodies]
@@ -117,7 +117,7 @@ def site_table(bodies: list[SiteModel]) -> Sites:
     )
 
 
-def pair_table(bodies: list[SiteModel], parameters: ParameterSet) -> Pairs:
+def pair_table(bodies: Sequence[SiteModel], parameters: ParameterSet) -> Pairs:
     """Exp-6 parameters and walls of all pairs of sites."""
     types = [kind for body in bodies for kind in body.types]
     charges = np.concatenate([np.asarray(body.charges) for body in bodies])
@@ -131,7 +131,7 @@ def pair_table(bodies: list[SiteModel], parameters: ParameterSet) -> Pairs:
     return Pairs(*table)
 
 
-def images_of(group: SpaceGroup, sites: list[Site], cell: Cell) -> Images:
+def images_of(group: SpaceGroup, sites: Sequence[Site], cell: Cell) -> Images:
     """The molecules of a cell: every body on its site, moved by the operations."""
     cartesian = cartesian_rotations(group, cell)
     chosen = np.concatenate([site.images for site in sites])
@@ -143,7 +143,7 @@ def images_of(group: SpaceGroup, sites: list[Site], cell: Cell) -> Images:
         cartesian=np.ascontiguousarray(cartesian[chosen]),
         translation=np.ascontiguousarray(group.translations[chosen]),
         first=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64),
-        count=counts.astype(np.int64),
+        copies=counts.astype(np.int64),
     )
 
 
@@ -156,7 +156,7 @@ def cutoffs_for(
     ends where exp(−G²/4α²) has fallen to the same.
     """
     alpha = float(erfcinv(settings.ewald_accuracy)) / settings.ewald_cutoff
-    counts = np.repeat(images.count, np.diff(sites.start)).astype(float)
+    counts = np.repeat(images.copies, np.diff(sites.start)).astype(float)
     return Cutoffs(
         switch_on=settings.cutoff - settings.switch_width,
         cutoff=settings.cutoff,
@@ -184,7 +184,7 @@ def _tail_integral(cutoff: float, width: float) -> float:
 def _ewald_constant(sites: Sites, images: Images, alpha: float) -> float:
     """Minus the self energy of the charges and the pairs within molecules, kJ/mol."""
     total = 0.0
-    for body, count in enumerate(images.count):
+    for body, count in enumerate(images.copies):
         own = slice(sites.start[body], sites.start[body + 1])
         charges, offsets = sites.charges[own], sites.offsets[own]
         total += count * alpha / np.sqrt(np.pi) * float(charges @ charges)
@@ -201,7 +201,7 @@ class CellEnergy:
 
     Attributes:
         energy: kJ/mol per cell.
-        terms: Its parts: repulsion, dispersion, charges, wall, tail.
+        terms: Its parts, by the names of ``TERMS``.
         strain: ``dE/dε``, kJ/mol, for ``h' = h (1 + ε)`` at fixed fractional centres.
         centres: ``dE/d(centre)`` of one copy of each body, kJ/mol/Å.
         rotations: ``dE/d(rotation vector)`` of one copy of each body, kJ/mol/rad.
@@ -233,16 +233,8 @@ def cell_energy(
         )
     n = len(centres)
     gradient = Gradient(np.zeros((3, 3)), np.zeros((n, 3)), np.zeros((n, 3)))
-    terms = np.zeros(6)
-    energy = energy_and_gradient(
-        np.array(cell), np.array(centres), np.array(rotations), images, tables,
-        gradient, terms,
-    )
-    names = ("repulsion", "dispersion", "charges", "wall", "tail")
-    parts = dict(zip(names, terms.tolist(), strict=False))
+    terms = np.zeros(len(TERMS))
+    state = (np.array(cell), np.array(centres), np.array(rotations))
+    energy = energy_and_gradient(state, images, tables, gradient, terms)
+    parts = dict(zip(TERMS, terms.tolist(), strict=True))
     return CellEnergy(float(energy), parts, *gradient)
-
-
-def density_of_sites(cell: Cell, images: Images, sites: Sites) -> float:
-    """Sites per Å³."""
-    return float(images.count @ np.diff(sites.start)) / volume(cell)

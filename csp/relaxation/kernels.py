@@ -10,40 +10,60 @@ References:
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
 
-from csp.potentials.kernels import Gradient, energy_and_gradient, inverse3
+from csp.potentials.kernels.energy import TERMS, energy_and_gradient
+from csp.potentials.kernels.placing import inverse3, product
+from csp.potentials.kernels.tables import Array, Gradient, Images, Integers, Tables
 
 CONVERGED, STEP_LIMIT, FELL_APART, STALLED = 0, 1, 2, 3
+"""How a minimisation ends."""
 
 _ARMIJO = 1e-4
 _SHORTEST_STEP = 1e-7
-_SMALLEST_SPACING = 1.2
 _FIRST_STEP = 0.05
+"""Å."""
+_SMALLEST_SPACING = 1.2
+"""Å; lattice planes closer than this are a folded cell."""
+_LEAST_CURVATURE = 1e-12
+_NOISE = 1e-12
+"""Rounding of an energy, relative."""
 
 
 class Freedom(NamedTuple):
     """The directions in which a crystal may move within its space group.
 
-    strains: lower-triangular basis strains; size: Å a unit strain is worth;
-    translations, rotations: row ``k`` is a Cartesian direction that body ``owner[k]``
-    may be moved along or turned about; radius: Å a radian is worth, of each body.
+    Attributes:
+        strains: Lower-triangular basis strains.
+        size: Å that a unit strain is worth.
+        translations: Row ``k`` is a Cartesian direction along which a body may move.
+        translation_owner: Which body.
+        rotations: Row ``k`` is an axis about which a body may turn.
+        rotation_owner: Which body.
+        radius: Å that a radian is worth, of each body.
     """
 
-    strains: np.ndarray
+    strains: Array
     size: float
-    translations: np.ndarray
-    translation_owner: np.ndarray
-    rotations: np.ndarray
-    rotation_owner: np.ndarray
-    radius: np.ndarray
+    translations: Array
+    translation_owner: Integers
+    rotations: Array
+    rotation_owner: Integers
+    radius: Array
 
 
 class Limits(NamedTuple):
-    """When to stop: largest gradient (kJ/mol/Å per molecule), evaluations, Å a step."""
+    """When to stop.
+
+    Attributes:
+        gradient: Largest component at a minimum, kJ/mol/Å per molecule.
+        evaluations: Energies computed before giving up.
+        step: Largest move of one degree of freedom, Å.
+        volume: Cell volume beyond which a crystal has fallen apart, Å³.
+    """
 
     gradient: float
     evaluations: int
@@ -51,37 +71,37 @@ class Limits(NamedTuple):
     volume: float
 
 
+State: TypeAlias = tuple[Array, Array, Array]
+"""Cell, fractional centres and orientations of the bodies."""
+
+Problem: TypeAlias = tuple[Images, Tables, Freedom]
+
+
 @njit(cache=True, nogil=True)
-def _project(gradient, freedom, images, n_molecules, out):
+def _project(gradient: Gradient, problem: Problem, out: Array) -> None:
     """Gradient along the degrees of freedom, per molecule, kJ/mol/Å."""
-    n_strain = freedom.strains.shape[0]
-    n_translation = freedom.translations.shape[0]
-    for k in range(n_strain):
-        total = 0.0
-        for i in range(3):
-            for j in range(3):
-                total += freedom.strains[k, i, j] * gradient.strain[i, j]
-        out[k] = total / freedom.size / n_molecules
-    for k in range(n_translation):
+    images, _, freedom = problem
+    n_molecules = images.body.shape[0]
+    at = 0
+    for strain in freedom.strains:
+        out[at] = (strain * gradient.strain).sum() / freedom.size / n_molecules
+        at += 1
+    for k in range(freedom.translations.shape[0]):
         b = freedom.translation_owner[k]
-        total = 0.0
-        for i in range(3):
-            total += freedom.translations[k, i] * gradient.centre[b, i]
-        out[n_strain + k] = total * images.count[b] / n_molecules
+        slope = (freedom.translations[k] * gradient.centre[b]).sum()
+        out[at] = slope * images.copies[b] / n_molecules
+        at += 1
     for k in range(freedom.rotations.shape[0]):
         b = freedom.rotation_owner[k]
-        total = 0.0
-        for i in range(3):
-            total += freedom.rotations[k, i] * gradient.rotation[b, i]
-        out[n_strain + n_translation + k] = (
-            total * images.count[b] / n_molecules / freedom.radius[b]
-        )
+        slope = (freedom.rotations[k] * gradient.rotation[b]).sum()
+        out[at] = slope * images.copies[b] / n_molecules / freedom.radius[b]
+        at += 1
 
 
 @njit(cache=True, nogil=True)
-def _turn(vector, rotation):
+def _turned(vector: Array, rotation: Array) -> Array:
     """``exp([vector]) @ rotation``, orthonormal to rounding (unit quaternion)."""
-    angle = math.sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2)
+    angle = math.sqrt((vector * vector).sum())
     if angle == 0.0:
         return rotation.copy()
     w, s = math.cos(0.5 * angle), math.sin(0.5 * angle) / angle
@@ -93,84 +113,60 @@ def _turn(vector, rotation):
             [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
         ]
     )
-    out = np.zeros((3, 3))
-    for i in range(3):
-        for j in range(3):
-            for k in range(3):
-                out[i, j] += turn[i, k] * rotation[k, j]
-    return out
+    return product(turn, rotation)
 
 
 @njit(cache=True, nogil=True)
-def _move(step, cell, centres, rotations, freedom):
+def _moved(step: Array, state: State, freedom: Freedom) -> State:
     """The crystal after a step; the input is left alone."""
+    cell, centres, rotations = state
     n_strain = freedom.strains.shape[0]
     n_translation = freedom.translations.shape[0]
     strain = np.eye(3)
     for k in range(n_strain):
-        for i in range(3):
-            for j in range(3):
-                strain[i, j] += step[k] / freedom.size * freedom.strains[k, i, j]
-    new_cell = np.zeros((3, 3))
-    for i in range(3):
-        for j in range(3):
-            for k in range(3):
-                new_cell[i, j] += cell[i, k] * strain[k, j]
+        strain += step[k] / freedom.size * freedom.strains[k]
     inverse, _ = inverse3(cell)
     new_centres = centres.copy()
     for k in range(n_translation):
         b = freedom.translation_owner[k]
         for i in range(3):
-            for j in range(3):
-                new_centres[b, j] += (
-                    step[n_strain + k] * freedom.translations[k, i] * inverse[i, j]
-                )
+            shift = step[n_strain + k] * freedom.translations[k, i]
+            new_centres[b] += shift * inverse[i]
+    vectors = np.zeros((centres.shape[0], 3))
+    for k in range(freedom.rotations.shape[0]):
+        b = freedom.rotation_owner[k]
+        angle = step[n_strain + n_translation + k] / freedom.radius[b]
+        vectors[b] += angle * freedom.rotations[k]
     new_rotations = rotations.copy()
     for b in range(centres.shape[0]):
-        vector = np.zeros(3)
-        for k in range(freedom.rotations.shape[0]):
-            if freedom.rotation_owner[k] == b:
-                amount = step[n_strain + n_translation + k] / freedom.radius[b]
-                for i in range(3):
-                    vector[i] += amount * freedom.rotations[k, i]
-        new_rotations[b] = _turn(vector, rotations[b])
-    return new_cell, new_centres, new_rotations
+        new_rotations[b] = _turned(vectors[b], rotations[b])
+    return product(cell, strain), new_centres, new_rotations
 
 
 @njit(cache=True, nogil=True)
-def _has_sound_cell(cell, largest_volume):
+def _has_sound_cell(cell: Array, largest_volume: float) -> bool:
     """Whether the cell is neither blown up nor folded flat."""
     inverse, volume = inverse3(cell)
-    if not (0.0 < volume < largest_volume):
+    if not 0.0 < volume < largest_volume:
         return False
     for k in range(3):
-        length = math.sqrt(
-            inverse[0, k] ** 2 + inverse[1, k] ** 2 + inverse[2, k] ** 2
-        )
-        if length * _SMALLEST_SPACING > 1.0:
+        density = (inverse[:, k] * inverse[:, k]).sum()
+        if density * _SMALLEST_SPACING**2 > 1.0:
             return False
     return True
 
 
 @njit(cache=True, nogil=True)
-def _update_inverse_hessian(h, step, change):
+def _update_inverse_hessian(h: Array, step: Array, change: Array) -> None:
     """BFGS update; left out where the curvature along the step is not positive."""
     n = step.shape[0]
-    curvature = 0.0
-    norm = 0.0
-    for i in range(n):
-        curvature += step[i] * change[i]
-        norm += change[i] * change[i]
-    if curvature <= 1e-12 * norm:
+    curvature = (step * change).sum()
+    if curvature <= _LEAST_CURVATURE * (change * change).sum():
         return
     hy = np.zeros(n)
     for i in range(n):
-        for j in range(n):
-            hy[i] += h[i, j] * change[j]
-    yhy = 0.0
-    for i in range(n):
-        yhy += change[i] * hy[i]
-    scale = (1.0 + yhy / curvature) / curvature
+        hy[i] = (h[i] * change).sum()
+    scale = (1.0 + (change * hy).sum() / curvature) / curvature
     for i in range(n):
         for j in range(n):
             h[i, j] += (
@@ -180,14 +176,14 @@ def _update_inverse_hessian(h, step, change):
 
 
 @njit(cache=True, nogil=True)
-def _reset(h, scale):
+def _reset(h: Array, scale: float) -> None:
     h[:] = 0.0
     for i in range(h.shape[0]):
         h[i, i] = scale
 
 
 @njit(cache=True, nogil=True)
-def _largest(vector):
+def _largest(vector: Array) -> float:
     out = 0.0
     for value in vector:
         out = max(out, abs(value))
@@ -195,111 +191,121 @@ def _largest(vector):
 
 
 @njit(cache=True, nogil=True)
-def _direction(h, g, longest):
-    """``−H g``, shortened to the longest step; and its slope."""
-    n = g.shape[0]
-    step = np.zeros(n)
-    for i in range(n):
-        for j in range(n):
-            step[i] -= h[i, j] * g[j]
+def _direction(h: Array, g: Array, longest: float) -> Array:
+    """``−H g``, shortened to the longest step."""
+    step = np.empty(g.shape[0])
+    for i in range(g.shape[0]):
+        step[i] = -(h[i] * g).sum()
     top = _largest(step)
     if top > longest:
-        for i in range(n):
-            step[i] *= longest / top
-    slope = 0.0
-    for i in range(n):
-        slope += step[i] * g[i]
-    return step, slope
+        step *= longest / top
+    return step
 
 
 @njit(cache=True, nogil=True)
-def minimise(cell, centres, rotations, images, tables, freedom, limits):
-    """Relax one crystal; everything happens here, without the GIL.
+def _line_search(
+    start: tuple[State, float, Array, Array],
+    problem: Problem,
+    limits: Limits,
+    evaluations: int,
+    out: tuple[Gradient, Array],
+) -> tuple[int, float, State, float, int]:
+    """Shorten a step until the energy falls enough (Armijo's condition).
+
+    Args:
+        start: State, its energy and gradient, and the step.
+        problem: Images, tables, freedom.
+        limits: When to stop.
+        evaluations: Spent so far.
+        out: Gradient and terms of the last point tried.
 
     Returns:
-        Cell, centres, rotations, energy per cell, its terms, largest gradient component
-        per molecule, evaluations spent, and the status.
+        How it ended, the fraction of the step taken, the state there, its energy, and
+        the evaluations spent so far.
     """
-    n_bodies = centres.shape[0]
-    n = (
-        freedom.strains.shape[0]
-        + freedom.translations.shape[0]
-        + freedom.rotations.shape[0]
-    )
+    state, energy, g, step = start
+    images, tables, freedom = problem
     n_molecules = images.body.shape[0]
+    slope = (g * step).sum()
+    length = _largest(step)
+    noise = _NOISE * abs(energy) / n_molecules
+    factor = 1.0
+    is_sound = True
+    while factor * length > _SHORTEST_STEP and evaluations < limits.evaluations:
+        trial = _moved(factor * step, state, freedom)
+        is_sound = _has_sound_cell(trial[0], limits.volume)
+        if not is_sound:
+            factor *= 0.3
+            continue
+        new_energy = energy_and_gradient(trial, images, tables, out[0], out[1])
+        evaluations += 1
+        change = (new_energy - energy) / n_molecules
+        if change <= _ARMIJO * factor * slope + noise:
+            return CONVERGED, factor, trial, new_energy, evaluations
+        # minimum of the parabola through both energies and the slope
+        best = -0.5 * factor * slope / (change / factor - slope)
+        factor = min(max(best, 0.1 * factor), 0.5 * factor)
+    return (STALLED if is_sound else FELL_APART), 0.0, state, energy, evaluations
+
+
+@njit(cache=True, nogil=True)
+def minimise(
+    state: State, problem: Problem, limits: Limits
+) -> tuple[State, float, Array, float, int, int]:
+    """Relax one crystal; everything happens here, without the GIL.
+
+    Args:
+        state: Cell, centres and orientations to start from.
+        problem: Images, tables and freedom.
+        limits: When to stop.
+
+    Returns:
+        State at the end, energy per cell, its terms, largest gradient component per
+        molecule, evaluations spent, and how it ended.
+    """
+    images, tables, freedom = problem
+    n_bodies = state[1].shape[0]
+    n = freedom.strains.shape[0]
+    n += freedom.translations.shape[0] + freedom.rotations.shape[0]
     gradient = Gradient(
         np.zeros((3, 3)), np.zeros((n_bodies, 3)), np.zeros((n_bodies, 3))
     )
-    terms = np.zeros(6)
+    terms = np.zeros(len(TERMS))
     g, new_g = np.zeros(n), np.zeros(n)
-    energy = energy_and_gradient(
-        cell, centres, rotations, images, tables, gradient, terms
-    )
-    _project(gradient, freedom, images, n_molecules, g)
-    evaluations = 1
     h = np.zeros((n, n))
-    fresh = True
-    status = STEP_LIMIT
-    _reset(h, _FIRST_STEP / max(_largest(g), 1e-12))
+    energy = energy_and_gradient(state, images, tables, gradient, terms)
+    _project(gradient, problem, g)
+    evaluations, code = 1, STEP_LIMIT
+    is_fresh = True
+    _reset(h, _FIRST_STEP / max(_largest(g), limits.gradient))
     while evaluations < limits.evaluations:
         if _largest(g) < limits.gradient:
-            status = CONVERGED
+            code = CONVERGED
             break
-        step, slope = _direction(h, g, limits.step)
-        if slope >= 0.0:
+        step = _direction(h, g, limits.step)
+        if (step * g).sum() >= 0.0:
             _reset(h, _FIRST_STEP / _largest(g))
-            fresh = True
-            step, slope = _direction(h, g, limits.step)
-        factor = 1.0
-        accepted = False
-        while not accepted and factor * _largest(step) > _SHORTEST_STEP:
-            if evaluations >= limits.evaluations:
-                break
-            trial = _move(factor * step, cell, centres, rotations, freedom)
-            if not _has_sound_cell(trial[0], limits.volume):
-                factor *= 0.3
-                if factor < 1e-3:
-                    return (
-                        cell, centres, rotations, energy, terms, _largest(g),
-                        evaluations, FELL_APART,
-                    )
-                continue
-            new_energy = energy_and_gradient(
-                trial[0], trial[1], trial[2], images, tables, gradient, terms
-            )
-            evaluations += 1
-            change = (new_energy - energy) / n_molecules
-            noise = 1e-12 * abs(energy) / n_molecules
-            if change <= _ARMIJO * factor * slope + noise:
-                accepted = True
-            else:
-                # minimum of the parabola through both energies and the slope
-                best = -0.5 * factor * slope / (change / factor - slope)
-                factor = min(max(best, 0.1 * factor), 0.5 * factor)
-        if not accepted:
-            if fresh:
-                status = STALLED
+            is_fresh = True
+            step = _direction(h, g, limits.step)
+        end, factor, new_state, new_energy, evaluations = _line_search(
+            (state, energy, g, step), problem, limits, evaluations, (gradient, terms)
+        )
+        if end != CONVERGED:
+            if is_fresh or end == FELL_APART:
+                code = end
                 break
             _reset(h, _FIRST_STEP / _largest(g))
-            fresh = True
+            is_fresh = True
             continue
-        _project(gradient, freedom, images, n_molecules, new_g)
-        for i in range(n):
-            step[i] *= factor
-        difference = new_g - g
-        if fresh:
-            sy, yy = 0.0, 0.0
-            for i in range(n):
-                sy += step[i] * difference[i]
-                yy += difference[i] * difference[i]
-            if sy > 0.0:
-                _reset(h, sy / yy)
-                fresh = False
-        _update_inverse_hessian(h, step, difference)
-        cell, centres, rotations = trial
-        energy = new_energy
+        _project(gradient, problem, new_g)
+        step *= factor
+        change = new_g - g
+        curvature = (step * change).sum()
+        if is_fresh and curvature > 0.0:
+            _reset(h, curvature / (change * change).sum())
+            is_fresh = False
+        _update_inverse_hessian(h, step, change)
+        state, energy = new_state, new_energy
         g[:] = new_g
-    energy = energy_and_gradient(
-        cell, centres, rotations, images, tables, gradient, terms
-    )
-    return cell, centres, rotations, energy, terms, _largest(g), evaluations, status
+    energy = energy_and_gradient(state, images, tables, gradient, terms)
+    return state, energy, terms, _largest(g), evaluations, code

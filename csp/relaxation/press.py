@@ -7,7 +7,7 @@ The sums and the minimiser are those of the force field with other tables.
 
 import numpy as np
 
-from csp.potentials.kernels import Cutoffs, Pairs
+from csp.potentials.kernels.tables import Cutoffs, Pairs
 from csp.units import KJ_PER_MOL_PER_GPA_ANGSTROM3
 
 _CONTACT_ENERGY = 10.0

@@ -15,7 +15,8 @@ from csp.potentials.force_field import (
     pair_table,
     site_table,
 )
-from csp.potentials.kernels import Pairs, Sites
+from csp.potentials.kernels.energy import TERMS
+from csp.potentials.kernels.tables import Pairs, Sites
 from csp.potentials.settings import PotentialSettings
 from csp.records import Relaxation, RigidPacking, Status
 from csp.relaxation.kernels import (
@@ -28,7 +29,13 @@ from csp.relaxation.kernels import (
 )
 from csp.relaxation.press import contact_table, press_cutoffs
 from csp.relaxation.settings import RelaxationSettings
-from csp.spacegroups import Site, SpaceGroup, cartesian_rotations, space_group, strain_basis
+from csp.spacegroups import (
+    Site,
+    SpaceGroup,
+    cartesian_rotations,
+    space_group,
+    strain_basis,
+)
 
 _LARGEST_EXPANSION = 4.0
 _OVERLAP_ENERGY = 1.0
@@ -104,28 +111,35 @@ def relax(
         np.array(packing.centre)[None],
         np.array(packing.rotation)[None],
     )
-    tables = (model.sites, model.contacts, press_cutoffs(model.contacts))
-    pressed = minimise(
-        *start, images, tables, freedom,
-        Limits(settings.press_gradient, settings.press_evaluations, settings.longest_step, largest),
+    soft = (model.sites, model.contacts, press_cutoffs(model.contacts))
+    pressed, *_ = minimise(
+        start,
+        (images, soft, freedom),
+        Limits(
+            settings.press_gradient,
+            settings.press_evaluations,
+            settings.longest_step,
+            largest,
+        ),
     )
     cutoffs = cutoffs_for(model.sites, model.pairs, images, model.settings)
-    limits = Limits(
-        settings.largest_gradient_kj_per_mol_per_angstrom,
-        settings.n_evaluations,
-        settings.longest_step,
-        largest,
+    end, energy, terms, gradient, evaluations, code = minimise(
+        pressed,
+        (images, (model.sites, model.pairs, cutoffs), freedom),
+        Limits(
+            settings.largest_gradient_kj_per_mol_per_angstrom,
+            settings.n_evaluations,
+            settings.longest_step,
+            largest,
+        ),
     )
-    cell, centres, rotations, energy, terms, gradient, evaluations, code = minimise(
-        *pressed[:3], images, (model.sites, model.pairs, cutoffs), freedom, limits
-    )
+    cell, centres, rotations = end
     n_molecules = len(images.body)
-    end = RigidPacking(
-        packing.key, packing.conformer, cell, np.mod(centres[0], 1.0), rotations[0]
-    )
-    overlap = terms[3] / n_molecules > _OVERLAP_ENERGY
+    overlap = terms[TERMS.index("wall")] / n_molecules > _OVERLAP_ENERGY
     return Relaxation(
-        packing=end,
+        packing=RigidPacking(
+            packing.key, packing.conformer, cell, np.mod(centres[0], 1.0), rotations[0]
+        ),
         status=_status(int(code), overlap=bool(overlap)),
         lattice_energy=float(energy / n_molecules)
         + model.molecule.conformer.relative_energy,

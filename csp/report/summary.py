@@ -43,7 +43,7 @@ def conformer_rows(
     landscape: Landscape, molecules: Sequence[RigidMolecule]
 ) -> list[tuple[str, ...]]:
     """Label, relative energy, point group, charge fit, minima, observed forms."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for molecule in molecules:
         label = molecule.conformer.label
         own = [item for item in landscape.minima if item.conformer == label]
@@ -80,7 +80,7 @@ def observed_rows(landscape: Landscape) -> list[tuple[str, ...]]:
     """Name, rank, relative energy, molecules matched, RMSD, cell deviations."""
     ranks = {item.identity: rank for rank, item in enumerate(landscape.minima, start=1)}
     by_key = {item.identity: item for item in landscape.minima}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for match in landscape.observed:
         matched = f"{match.packing.n_matched} of {match.packing.n_compared}"
         if not match.is_found:
@@ -165,7 +165,7 @@ def _search_section(landscape: Landscape, background: Background) -> str:
     )
     return (
         markdown_table(("space group", "Wyckoff letter", "Z′", "draws"), draws)
-        + f"\nRelaxations: {ends}; {landscape.n_outside_window} converged ones lie above "
-        f"the energy window. Force field: {background.force_field} "
+        + f"\nRelaxations: {ends}; {landscape.n_outside_window} converged ones lie "
+        f"above the energy window. Force field: {background.force_field} "
         f"({background.reference}) with Ewald-summed point charges.\n"
     )

@@ -96,21 +96,30 @@ def _parsed(text: str, kind: object) -> int | float | str:
 
 
 _HEADINGS = (
-    ("rank", "right"),
-    ("space group", "left"),
-    ("Z′", "right"),
-    ("lattice energy\nkJ/mol", "right"),
-    ("relative\nkJ/mol", "right"),
-    ("density\ng/cm³", "right"),
-    ("cell\nÅ, °", "left"),
-    ("times\nfound", "right"),
-    ("conformer", "left"),
-    ("observed form", "left"),
+    "rank",
+    "space group",
+    "Z′",
+    "lattice energy kJ/mol",
+    "above lowest kJ/mol",
+    "density g/cm³",
+    "cell Å, °",
+    "times found",
+    "conformer",
+    "observed form",
+)
+_SHORT = (
+    ("rank", 4),
+    ("space group", 7),
+    ("Z′", 4),
+    ("kJ/mol", 7),
+    ("g/cm³", 6),
+    ("cell, Å and °", 30),
+    ("found", 5),
+    ("observed", 8),
 )
 
 
 def _cells(row: LandscapeRow) -> tuple[str, ...]:
-    a, b, c, alpha, beta, gamma = (float(value) for value in row.cell.split())
     return (
         str(row.rank),
         row.space_group,
@@ -118,20 +127,44 @@ def _cells(row: LandscapeRow) -> tuple[str, ...]:
         f"{row.lattice_energy_kj_per_mol:.2f}",
         f"{row.relative_energy_kj_per_mol:.2f}",
         f"{row.density_g_per_cm3:.3f}",
-        f"{a:.2f} {b:.2f} {c:.2f}  {alpha:.1f} {beta:.1f} {gamma:.1f}",
+        _cell(row, 1),
         str(row.times_found),
         row.conformer,
         row.observed_form,
     )
 
 
+def _cell(row: LandscapeRow, decimals: int) -> str:
+    values = [float(value) for value in row.cell.split()]
+    lengths = " ".join(f"{value:.2f}" for value in values[:3])
+    return lengths + "  " + " ".join(f"{value:.{decimals}f}" for value in values[3:])
+
+
 def terminal_table(rows: Sequence[LandscapeRow], title: str) -> Table:
-    """The rows as a table for the terminal; observed forms stand out."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for heading, justify in _HEADINGS:
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    """The rows as a table of 80 columns for the terminal; observed forms stand out."""
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0)
+    )
+    for heading, width in _SHORT:
+        is_text = heading.startswith(("space", "cell", "observed"))
+        table.add_column(
+            heading,
+            justify="left" if is_text else "right",
+            min_width=width,
+            no_wrap=True,
+        )
     for row in rows:
-        table.add_row(*_cells(row), style="bold green" if row.observed_form else None)
+        table.add_row(
+            str(row.rank),
+            row.space_group,
+            f"{row.z_prime:g}",
+            f"{row.lattice_energy_kj_per_mol:.2f}",
+            f"{row.density_g_per_cm3:.3f}",
+            _cell(row, 0),
+            str(row.times_found),
+            row.observed_form,
+            style="bold green" if row.observed_form else None,
+        )
     return table
 
 
@@ -144,5 +177,4 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> st
 
 def landscape_markdown(rows: Sequence[LandscapeRow]) -> str:
     """The rows as a Markdown table."""
-    headings = [heading.replace("\n", ", ") for heading, _ in _HEADINGS]
-    return markdown_table(headings, [_cells(row) for row in rows])
+    return markdown_table(_HEADINGS, [_cells(row) for row in rows])

@@ -25,7 +25,5 @@ def write_outputs(
     write_cifs(folder / "structures", landscape)
     title = f"{background.name}: {len(rows)} minima, {background.force_field}"
     write_atomically(folder / "landscape.png", landscape_png(rows, title))
-    write_atomically(
-        folder / "report.md", report_markdown(landscape, rows, background)
-    )
+    write_atomically(folder / "report.md", report_markdown(landscape, rows, background))
     return rows

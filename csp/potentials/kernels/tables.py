@@ -1,0 +1,125 @@
+"""What the compiled sums read and fill: named tuples of arrays."""
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+
+
+class Sites(NamedTuple):
+    """Interaction sites of the bodies, one body after the other.
+
+    Attributes:
+        offsets: From the centre of mass in the body's frame, Å; shape (n_sites, 3).
+        charges: e.
+        start: Index of each body's first site; last, the number of sites.
+        radius: Largest offset of each body, Å.
+    """
+
+    offsets: Array
+    charges: Array
+    start: Integers
+    radius: Array
+
+
+class Pairs(NamedTuple):
+    """Parameters of ``A e^{−Br} − C r⁻⁶`` for each pair of sites, and of its wall.
+
+    Below ``wall`` the whole pair energy, charges included, goes on as
+    ``wall_energy + wall_force x + wall_cubic x³`` with ``x = wall − r``.
+    Each has the shape (n_sites, n_sites); units kJ/mol and Å.
+    """
+
+    repulsion: Array
+    exponent: Array
+    dispersion: Array
+    wall: Array
+    wall_energy: Array
+    wall_force: Array
+    wall_cubic: Array
+
+
+class Images(NamedTuple):
+    """The molecules of one cell: image ``m`` is a body moved by an operation.
+
+    Attributes:
+        body: Which body image ``m`` is a copy of.
+        rotation: Matrix of its operation in fractional coordinates.
+        cartesian: The same for Cartesian columns.
+        translation: Of its operation, fractional.
+        first: The image that is body ``b`` itself.
+        copies: Images of body ``b`` in the cell.
+    """
+
+    body: Integers
+    rotation: Array
+    cartesian: Array
+    translation: Array
+    first: Integers
+    copies: Integers
+
+
+class Cutoffs(NamedTuple):
+    """Where the sums end, and their constant parts for one cell content.
+
+    Attributes:
+        switch_on: Where exp-6 begins to be switched off, Å.
+        cutoff: Where it ends, Å.
+        alpha: Ewald parameter, 1/Å; 0: no charges.
+        ewald: Real-space cutoff of the charges, Å.
+        reciprocal: Largest |G|, 1/Å.
+        tail: Minus the dispersion beyond the switch in a uniform fluid, times the
+            volume, kJ/mol Å³.
+        pressure: kJ/mol/Å³.
+        constant: Self and intramolecular charge terms, kJ/mol per cell.
+    """
+
+    switch_on: float
+    cutoff: float
+    alpha: float
+    ewald: float
+    reciprocal: float
+    tail: float
+    pressure: float
+    constant: float
+
+
+Tables: TypeAlias = tuple[Sites, Pairs, Cutoffs]
+
+
+class Gradient(NamedTuple):
+    """Derivatives of the cell energy.
+
+    Attributes:
+        strain: ``dE/dε`` for ``h' = h (1 + ε)`` at fixed fractional centres and fixed
+            orientations, kJ/mol.
+        centre: ``dE/d(centre)`` of one copy of each body, kJ/mol/Å.
+        rotation: ``dE/d(rotation vector)`` of one copy, kJ/mol/rad.
+    """
+
+    strain: Array
+    centre: Array
+    rotation: Array
+
+
+class Placed(NamedTuple):
+    """A cell with its molecules in place.
+
+    Attributes:
+        cell: Lattice vectors as rows, Å.
+        inverse: Of the cell.
+        volume: Å³.
+        centres: Fractional centre of each image.
+        offsets: Site offsets of each image in the crystal's frame, Å.
+        start: Index of each image's first site; last, the number of sites in the cell.
+    """
+
+    cell: Array
+    inverse: Array
+    volume: float
+    centres: Array
+    offsets: Array
+    start: Integers
