@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import erf, erfcinv
@@ -86,6 +86,7 @@ def rigid_molecule(conformer: Conformer, settings: PotentialSettings) -> RigidMo
     )
 
 
+@runtime_checkable
 class SiteModel(Protocol):
     """What the sums need to know of a body: sites, their types and their charges."""
 
