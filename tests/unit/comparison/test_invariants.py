@@ -36,7 +36,9 @@ def test_a_supercell_has_the_fingerprint_of_its_cell(beta, supercell):
     )
 
 
-def test_distances_are_those_of_all_images(beta):
+@pytest.mark.parametrize("stretch", [1.0, 8.0], ids=["crystal", "layers far apart"])
+def test_distances_are_those_of_all_images(beta, strained, stretch):
+    beta = strained(beta, (stretch, 1.0, 1.0))
     # the plain way: sort all distances to five cells on each side
     grid = np.stack(np.meshgrid(*[np.arange(-5, 6)] * 3), axis=-1).reshape(-1, 3)
     images = beta.positions + (grid @ beta.cell)[:, None, :]

@@ -216,6 +216,7 @@ def test_mappings_of_a_graph():
     assert len(isomorphisms(ring, ring)) == 12
     assert len(isomorphisms(chain, chain)) == 2
     assert len(isomorphisms(ring, chain)) == 0
+    assert len(isomorphisms(chain, ring)) == 0
     permuted = MolecularGraph((8, 6, 6), ((0, 1), (1, 2)))
     assert isomorphisms(
         MolecularGraph((6, 6, 8), ((0, 1), (1, 2))), permuted

@@ -29,6 +29,10 @@ def test_a_crystal_has_the_space_group_it_was_made_in(number, chiral_crystal):
     assert symmetry.z_prime == 1.0
     assert symmetry.n_operations == space_group(number).order
     assert symmetry.conventional.n_formula_units == crystal.n_formula_units
+    is_centring = (symmetry.rotations == np.eye(3)).all(axis=(1, 2))
+    primitive = volume(symmetry.conventional.cell) / is_centring.sum()
+    reduced = volume(cell_from_parameters(symmetry.reduced))
+    assert reduced == pytest.approx(primitive, rel=1e-6)
     # the operations are those of the same setting as in the tables of csp
     ours = {
         (*rotation.ravel().astype(int), *np.rint(24 * translation).astype(int) % 24)

@@ -1,5 +1,6 @@
 import io
 import warnings
+from dataclasses import replace
 
 import ase.io
 import numpy as np
@@ -87,6 +88,12 @@ def test_the_text_depends_on_the_crystal_alone(alpha, redescribed):
     assert text.startswith("# one\n# two\ndata_a_b\n")
     assert "_space_group_name_H-M_alt         'P 21/b 21/c 21/a'" in text
     assert "_chemical_formula_sum             'C2 H2 O4'" in text
+    crystal = find_symmetry(alpha).conventional
+    shifted = replace(
+        crystal, positions=crystal.positions - crystal.positions[0] - 1e-9
+    )
+    text = cif_text(replace(find_symmetry(alpha), conventional=shifted), "shifted")
+    assert " 0.000000" in text
     assert "-0.000000" not in text
 
 
