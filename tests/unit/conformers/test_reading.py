@@ -252,6 +252,21 @@ def test_cif_with_some_hydrogens_missing_is_refused(tmp_path):
         read_molecule("part.cif", tmp_path, "benzene", 0)
 
 
+def test_missing_hydrogen_of_a_tertiary_carbon_is_refused(tmp_path):
+    molecule = read_molecule("CC(C)C", Path(), "isobutane", 0)
+    (lost,) = [
+        int(atom)
+        for bond in molecule.bonds
+        for atom in bond
+        if 1 in bond and molecule.symbols[atom] == "H"
+    ]
+    kept = [i for i in range(len(molecule.symbols)) if i != lost]
+    symbols = [molecule.symbols[i] for i in kept]
+    (tmp_path / "part.xyz").write_text(xyz_text(symbols, molecule.positions[kept]))
+    with pytest.raises(InputError, match="1 of its carbon atoms lack hydrogen"):
+        read_molecule("part.xyz", tmp_path, "isobutane", 0)
+
+
 def test_cif_without_hydroxyl_hydrogens_is_refused(tmp_path):
     symbols, positions = CRYSTAL_OXALIC_ACID
     kept = [i for i, symbol in enumerate(symbols) if symbol != "H"]
