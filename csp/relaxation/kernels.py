@@ -29,8 +29,10 @@ _FIRST_STEP = 0.05
 _SMALLEST_SPACING = 1.2
 """Å; lattice planes closer than this are a folded cell."""
 _LEAST_CURVATURE = 1e-12
-_NOISE = 1e-12
-"""Rounding of an energy, relative."""
+_NOISE = 1e-5
+"""kJ/mol per molecule; the lattice sums' ends may move the energy by less."""
+_CURVATURE = 0.9
+"""Where energies are no guide, a step must lessen the slope to this part of itself."""
 
 
 class Freedom(NamedTuple):
@@ -212,6 +214,8 @@ def _line_search(
 ) -> tuple[int, float, State, float, int]:
     """Shorten a step until the energy falls enough (Armijo's condition).
 
+    Where the change of energy drowns in the noise of the sums, the slope decides.
+
     Args:
         start: State, its energy and gradient, and the step.
         problem: Images, tables, freedom.
@@ -228,7 +232,7 @@ def _line_search(
     n_molecules = images.body.shape[0]
     slope = (g * step).sum()
     length = _largest(step)
-    noise = _NOISE * abs(energy) / n_molecules
+    new_g = np.empty(g.shape[0])
     factor = 1.0
     is_sound = True
     while factor * length > _SHORTEST_STEP and evaluations < limits.evaluations:
@@ -240,7 +244,11 @@ def _line_search(
         new_energy = energy_and_gradient(trial, images, tables, out[0], out[1])
         evaluations += 1
         change = (new_energy - energy) / n_molecules
-        if change <= _ARMIJO * factor * slope + noise:
+        is_lower = change <= _ARMIJO * factor * slope
+        if not is_lower and change < _NOISE:
+            _project(out[0], problem, new_g)
+            is_lower = abs((new_g * step).sum()) <= -_CURVATURE * slope
+        if is_lower:
             return CONVERGED, factor, trial, new_energy, evaluations
         # minimum of the parabola through both energies and the slope
         best = -0.5 * factor * slope / (change / factor - slope)

@@ -16,15 +16,15 @@ from csp.potentials.force_field import (
     site_table,
 )
 from csp.potentials.kernels.energy import TERMS
-from csp.potentials.kernels.tables import Pairs, Sites
+from csp.potentials.kernels.tables import Images, Pairs, Sites
 from csp.potentials.settings import PotentialSettings
 from csp.records import Relaxation, RigidPacking, Status
 from csp.relaxation.kernels import (
     CONVERGED,
     FELL_APART,
-    STALLED,
     Freedom,
     Limits,
+    State,
     minimise,
 )
 from csp.relaxation.press import contact_table, press_cutoffs
@@ -90,69 +90,90 @@ def freedom_of(
     )
 
 
+def press(
+    packing: RigidPacking, model: ForceFieldModel, settings: RelaxationSettings
+) -> RigidPacking:
+    """Push overlaps apart and close gaps, under the symmetry.
+
+    The sites are soft spheres under a pressure; the force field is not asked.
+    """
+    images, freedom = _symmetry_of(packing, model)
+    tables = (model.sites, model.contacts, press_cutoffs(model.contacts))
+    end, *_ = minimise(
+        _state_of(packing),
+        (images, tables, freedom),
+        Limits(
+            settings.press_gradient,
+            settings.press_evaluations,
+            settings.longest_step,
+            _LARGEST_EXPANSION * volume(packing.cell),
+        ),
+    )
+    return _at(packing, end)
+
+
 def relax(
     packing: RigidPacking, model: ForceFieldModel, settings: RelaxationSettings
 ) -> Relaxation:
     """Press a packing together, then minimise its lattice energy.
 
-    The press makes soft spheres of the sites and squeezes them, so that overlaps are
-    pushed apart under the symmetry and gaps close before the force field is asked.
-
     Returns:
         The end with its status; never raises for a bad packing.
     """
-    group = space_group(packing.key.space_group)
-    site = group.site(packing.key.site)
-    images = images_of(group, [site], packing.cell)
-    freedom = freedom_of(group, site, packing.cell, model.molecule)
-    largest = _LARGEST_EXPANSION * volume(packing.cell)
-    start = (
-        np.array(packing.cell),
-        np.array(packing.centre)[None],
-        np.array(packing.rotation)[None],
-    )
-    soft = (model.sites, model.contacts, press_cutoffs(model.contacts))
-    pressed, *_ = minimise(
-        start,
-        (images, soft, freedom),
-        Limits(
-            settings.press_gradient,
-            settings.press_evaluations,
-            settings.longest_step,
-            largest,
-        ),
-    )
+    pressed = press(packing, model, settings)
+    images, freedom = _symmetry_of(pressed, model)
     cutoffs = cutoffs_for(model.sites, model.pairs, images, model.settings)
     end, energy, terms, gradient, evaluations, code = minimise(
-        pressed,
+        _state_of(pressed),
         (images, (model.sites, model.pairs, cutoffs), freedom),
         Limits(
             settings.largest_gradient_kj_per_mol_per_angstrom,
             settings.n_evaluations,
             settings.longest_step,
-            largest,
+            _LARGEST_EXPANSION * volume(packing.cell),
         ),
     )
-    cell, centres, rotations = end
     n_molecules = len(images.body)
-    overlap = terms[TERMS.index("wall")] / n_molecules > _OVERLAP_ENERGY
+    conformer = model.molecule.conformer
     return Relaxation(
-        packing=RigidPacking(
-            packing.key, packing.conformer, cell, np.mod(centres[0], 1.0), rotations[0]
-        ),
-        status=_status(int(code), overlap=bool(overlap)),
-        lattice_energy=float(energy / n_molecules)
-        + model.molecule.conformer.relative_energy,
+        packing=_at(packing, end),
+        status=_status(int(code), float(terms[TERMS.index("wall")]) / n_molecules),
+        lattice_energy=float(energy) / n_molecules + conformer.relative_energy,
         largest_gradient=float(gradient),
         n_evaluations=int(evaluations),
     )
 
 
-def _status(code: int, *, overlap: bool) -> Status:
-    if overlap:
+def _symmetry_of(
+    packing: RigidPacking, model: ForceFieldModel
+) -> tuple[Images, Freedom]:
+    group = space_group(packing.key.space_group)
+    site = group.site(packing.key.site)
+    return (
+        images_of(group, [site], packing.cell),
+        freedom_of(group, site, packing.cell, model.molecule),
+    )
+
+
+def _state_of(packing: RigidPacking) -> State:
+    return (
+        np.array(packing.cell),
+        np.array(packing.centre)[None],
+        np.array(packing.rotation)[None],
+    )
+
+
+def _at(packing: RigidPacking, state: State) -> RigidPacking:
+    cell, centres, rotations = state
+    return RigidPacking(
+        packing.key, packing.conformer, cell, np.mod(centres[0], 1.0), rotations[0]
+    )
+
+
+def _status(code: int, wall_energy: float) -> Status:
+    """How a relaxation ended, from the minimiser's code and the walls' kJ/mol."""
+    if wall_energy > _OVERLAP_ENERGY:
         return Status.OVERLAP
-    return {
-        CONVERGED: Status.CONVERGED,
-        FELL_APART: Status.FELL_APART,
-        STALLED: Status.STEP_LIMIT,
-    }.get(code, Status.STEP_LIMIT)
+    if code == CONVERGED:
+        return Status.CONVERGED
+    return Status.FELL_APART if code == FELL_APART else Status.STEP_LIMIT
