@@ -34,16 +34,25 @@ def test_it_does_not_matter_which_crystal_is_first(alpha, redescribed, seed, noi
     assert_allclose(forward.rotation @ backward.rotation, np.eye(3), rtol=0, atol=1e-6)
 
 
-@given(seed=SEEDS, first=SEEDS)
+@given(seed=SEEDS)
 def test_the_rmsd_does_not_depend_on_the_description(
-    alpha, strained, redescribed, seed, first
+    alpha, strained, redescribed, seed
 ):
+    # of four equally near molecules one belongs to the cluster: no order may choose it
+    shell = packing_shells(alpha, 18).shells[0]
+    assert (shell.n_core, shell.n_reference) == (17, 21)
     stretched = strained(alpha, (1.04, 0.97, 1.01))
-    expected = packing_match(alpha, stretched)
-    match = packing_match(redescribed(alpha, first), redescribed(stretched, seed))
-    assert expected.same
-    assert match.same
+    expected = packing_match(alpha, stretched, 18)
+    match = packing_match(
+        redescribed(alpha, seed), redescribed(stretched, seed + 1), 18
+    )
+    assert (expected.n_matched, match.n_matched) == (18, 18)
     assert_allclose(match.rmsd, expected.rmsd, rtol=0, atol=1e-8)
+
+
+def test_neighbours_may_come_in_another_order(alpha, strained):
+    # the strain brings others among the nearest fifteen
+    assert packing_match(alpha, strained(alpha, (1.0, 0.94, 1.06))).same
 
 
 def test_supercells_are_the_same_crystal(beta, supercell):
