@@ -50,6 +50,17 @@ def test_the_rmsd_does_not_depend_on_the_description(
     assert_allclose(match.rmsd, expected.rmsd, rtol=0, atol=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("distance", "angle", "same"),
+    [(0.20, 20.0, True), (0.03, 90.0, False), (0.90, 2.0, False), (0.90, 90.0, True)],
+)
+def test_either_tolerance_can_tell_crystals_apart(
+    beta, strained, distance, angle, same
+):
+    other = strained(beta, (1.08, 0.95, 1.0))
+    assert packing_match(beta, other, 15, Tolerances(distance, angle)).same == same
+
+
 def test_neighbours_may_come_in_another_order(alpha, strained):
     # the strain brings others among the nearest fifteen
     assert packing_match(alpha, strained(alpha, (1.0, 0.94, 1.06))).same
