@@ -48,8 +48,8 @@ Scalars: TypeAlias = Float[np.ndarray, " n"]
 Matrix: TypeAlias = Float[np.ndarray, "n m"]
 """A matrix of real numbers."""
 
-Indices: TypeAlias = Int[np.ndarray, " n"]
-"""One index for each of ``n`` things."""
+Indices: TypeAlias = Int[np.ndarray, " _"]
+"""Indices, as many as there are."""
 
 Permutations: TypeAlias = Int[np.ndarray, "n_permutations n_atoms"]
 """Row ``k`` sends atom ``i`` to atom ``permutations[k, i]``."""

@@ -17,8 +17,8 @@ from pyxtal.symmetry import Group
 from csp.arrays import (
     Cell,
     Indices,
-    Matrix,
     RotationMatrices,
+    RotationMatrix,
     Vector,
     Vectors,
     read_only,
@@ -50,7 +50,7 @@ class Site:
 
     letter: str
     multiplicity: int
-    matrix: Matrix
+    matrix: RotationMatrix
     offset: Vector
     images: Indices
     stabiliser: Indices
