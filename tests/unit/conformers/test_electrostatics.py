@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from pyscf import df, gto
+from pyscf import df, gto, lib
 
 from csp.conformers import density_functional
 from csp.conformers.density_functional import converged_field, quiet_scratch
@@ -28,6 +28,8 @@ BONDI = {1: 1.20, 2: 1.40, 6: 1.70, 7: 1.55, 8: 1.52, 16: 1.80, 17: 1.75}
 def coarse_grid(monkeypatch):
     """What is tested here does not depend on the quality of the integration grid."""
     monkeypatch.setattr(density_functional, "GRID_LEVEL", 1)
+    with lib.with_omp_threads(1):  # more would wait for each other
+        yield
 
 
 def water(charge=0):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyscf import lib
 from pyscf.dispersion.dftd4 import DFTD4Dispersion
 
 from csp.conformers import density_functional, gas_phase
@@ -26,6 +27,8 @@ SMALL = Level("pbe0", "none", "sto-3g")
 def coarse_grid(monkeypatch):
     """What is tested here does not depend on the quality of the integration grid."""
     monkeypatch.setattr(density_functional, "GRID_LEVEL", 1)
+    with lib.with_omp_threads(1):  # more would wait for each other
+        yield
 
 
 def molecule_of(smiles):
