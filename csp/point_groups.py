@@ -12,6 +12,7 @@ from csp.arrays import (
     RotationMatrices,
     RotationMatrix,
     Vector,
+    Vectors,
 )
 from csp.molecule import Molecule
 
@@ -102,15 +103,15 @@ def _fitted(
 ) -> RotationMatrix:
     """The orthogonal matrix nearest to ``rough`` that exchanges the atoms best."""
     # planar and linear molecules leave directions open: ``rough`` decides those
-    frame = np.vstack([positions, np.eye(3) * 1e-6])
-    target = np.vstack([positions[permutation], rough.T * 1e-6])
+    frame = np.vstack([positions, np.eye(3) * 1e-3])
+    target = np.vstack([positions[permutation], rough.T * 1e-3])
     improper = bool(np.linalg.det(rough) < 0.0)
     u, _, vt = np.linalg.svd(frame.T @ target)
     sign = np.sign(np.linalg.det(u @ vt)) * (-1.0 if improper else 1.0)
     return np.asarray((u @ np.diag([1.0, 1.0, sign]) @ vt).T)
 
 
-def invariant_directions(rotations: RotationMatrices) -> RotationMatrix:
+def invariant_directions(rotations: RotationMatrices) -> Vectors:
     """Orthonormal rows that span the vectors which all ``rotations`` leave alone.
 
     Returns:
@@ -172,7 +173,10 @@ def _aligned(
     usable = [axis for axis in axes if axis is not None]
     for first in usable:
         if len(goal) == 1:
-            candidates.append(_onto(_frame(first, None), _frame(goal[0], None)))
+            candidates += [
+                _onto(_frame(sign * first, None), _frame(goal[0], None))
+                for sign in (1.0, -1.0)
+            ]
             continue
         for second in usable:
             if not _crossing(first, second):
