@@ -55,17 +55,14 @@ def pair_force(exp6: Exp6, charge_product: float, r: Scalars) -> Scalars:
 def wall_of(exp6: Exp6, charge_product: float) -> Wall:
     """The wall of one pair of sites.
 
-    A pair that repels at all distances needs none: its wall is at 0. A pair without
-    a barrier (opposite charges, hardly any repulsion) gets one at 1.2 Å, where the
-    force jumps by no more than the attraction itself.
+    A pair that repels ever more down to 0.1 Å has its wall there. A pair without a
+    barrier worth the name (opposite charges, hardly any repulsion) gets one at 1.2 Å,
+    where the force jumps; one that hardly repels, but at all distances, has none.
     """
     force = pair_force(exp6, charge_product, _DISTANCES)
-    rising = np.diff(force) > 0.0
-    if not rising.any():
-        return Wall(0.0, 0.0, 0.0, 0.0)
+    rising = np.diff(force, prepend=-np.inf) > 0.0
     # outermost distance at which the force stops growing inwards
-    falls_outwards = ~rising[1:] & rising[:-1]
-    peaks = np.flatnonzero(falls_outwards) + 1
+    peaks = np.flatnonzero(~rising[1:] & rising[:-1])
     strong = peaks[force[peaks] > _WEAKEST_FORCE]
     distance = float(_DISTANCES[strong[-1]]) if len(strong) else _FALLBACK
     if not len(strong) and charge_product >= 0.0 and exp6.dispersion == 0.0:
