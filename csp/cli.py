@@ -1,11 +1,20 @@
-"""The ``csp`` command."""
+"""The ``csp`` command.
 
+What takes long to import is imported by the commands that need it, so that help and
+shell completion come at once.
+"""
+
+import os
+import shlex
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -19,25 +28,21 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from csp import __version__, stages
-from csp.conformers.monomers_file import write_monomers
-from csp.conformers.reading import read_molecule
+from csp import __version__
 from csp.errors import CspError, InputError, StoreError
-from csp.landscape import Landscape
-from csp.report.summary import (
-    CONFORMER_HEADINGS,
-    OBSERVED_HEADINGS,
-    conformer_rows,
-    observed_rows,
-)
-from csp.report.tables import landscape_rows, read_csv, terminal_table
-from csp.settings import template
 
-Predict = Callable[[stages.Run, stages.Progress], tuple[stages.Search, Landscape]]
+if TYPE_CHECKING:
+    import csp.landscape
+    import csp.stages
+
+Tell = Callable[[str, int, int], None]
+Predict = Callable[
+    ["csp.stages.Run", Tell], "tuple[csp.stages.Search, csp.landscape.Landscape]"
+]
 
 BAD_INPUT = 2
 FAILED = 1
-INTERRUPTED = 130
+SIGNALLED = 128
 
 _console = Console()
 _errors = Console(stderr=True)
@@ -95,7 +100,9 @@ def build_app(predict: Predict | None) -> typer.Typer:
         output: Annotated[
             Path | None,
             typer.Option(
-                help="Output folder; the settings file's run.output if left out."
+                "--output",
+                "-o",
+                help="Output folder; the settings file's run.output if left out.",
             ),
         ] = None,
         overrides: Overrides = None,
@@ -113,6 +120,8 @@ def build_app(predict: Predict | None) -> typer.Typer:
         again. Ctrl-C stops it cleanly.
         """
         with _explained():
+            from csp import stages
+
             plan = stages.open_run(settings_file, output, tuple(overrides or ()))
             engine = (
                 predict if predict is not None and not no_prefect else stages.predict
@@ -154,18 +163,24 @@ def init(
 ) -> None:
     """Write a settings file with every key, what it means and its default."""
     with _explained():
+        from csp.conformers.reading import is_file_name, read_molecule
+        from csp.settings import template
+
         read_molecule(source, Path(), name, 0)
         path = output or Path(f"{name.replace(' ', '_')}.toml")
-        if path.exists():
-            raise InputError(f"{path} exists: name another file with --output")
+        if is_file_name(source) and not Path(source).is_absolute():
+            source = os.path.relpath(source, path.parent)
+        text = template(source, name)
         try:
-            path.write_text(template(source, name), encoding="utf-8")
+            with path.open("x", encoding="utf-8") as stream:
+                stream.write(text)
         except OSError as error:
             raise InputError(
                 f"{path} cannot be written ({error.strerror}): "
                 "name another file with --output"
             ) from error
-        _console.print(f"wrote {escape(str(path))}\nnext: csp run {escape(str(path))}")
+        shown = escape(str(path))
+        _console.print(f"wrote {shown}\nnext: csp run {shown}", soft_wrap=True)
 
 
 def show(
@@ -176,6 +191,8 @@ def show(
 ) -> None:
     """Show the best structures of a finished run."""
     with _explained():
+        from csp.report.tables import read_csv, terminal_table
+
         rows = read_csv(folder / "landscape.csv")
         chosen = rows[:number]
         chosen += [row for row in rows[number:] if row.observed_form]
@@ -199,12 +216,15 @@ def monomers(
     starts at once. Calculations done earlier are taken from the cache.
     """
     with _explained():
+        from csp import stages
+        from csp.conformers.monomers_file import write_monomers
+
         path = output or settings_file.parent / "monomers.json"
-        command = " ".join(["csp", "monomers", str(settings_file)])
+        changes = tuple(overrides or ())
+        options = [word for change in changes for word in ("--set", change)]
+        command = shlex.join(["csp", "monomers", str(settings_file), *options])
         with _progress() as progress:
-            found = stages.monomers_of(
-                settings_file, tuple(overrides or ()), command, progress
-            )
+            found = stages.monomers_of(settings_file, changes, command, progress)
         write_monomers(path, found)
         _console.print(
             f"wrote {len(found.conformers)} conformers to {escape(str(path))}"
@@ -222,13 +242,21 @@ def _explained() -> Iterator[None]:
     except CspError as error:
         _errors.print(f"[red]failed:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(FAILED) from error
-    except KeyboardInterrupt as error:
+    except OSError as error:
+        _errors.print(
+            f"[red]failed:[/red] {escape(str(error))}: remove the cause; the same "
+            "command goes on",
+            soft_wrap=True,
+        )
+        raise typer.Exit(FAILED) from error
+    except KeyboardInterrupt as stop:
         _errors.print("stopped; nothing finished is lost: the same command goes on")
-        raise typer.Exit(INTERRUPTED) from error
+        number = stop.args[0] if stop.args else signal.SIGINT
+        raise typer.Exit(SIGNALLED + number) from stop
 
 
 @contextmanager
-def _progress() -> Iterator[stages.Progress]:
+def _progress() -> Iterator[Tell]:
     """Progress bars, one a stage."""
     columns = (
         TextColumn("{task.description}"),
@@ -237,19 +265,32 @@ def _progress() -> Iterator[stages.Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    bars = Progress(*columns, console=_errors)
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=_errors) as bars:
 
-        def advance(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+    def advance(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            bars.start()
+            tasks[stage] = bars.add_task(stage, total=total)
+        bars.update(tasks[stage], completed=done, total=total)
 
+    try:
         yield advance
+    finally:
+        if tasks:
+            bars.stop()
 
 
-def _tell(search: stages.Search, landscape: Landscape) -> None:
+def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> None:
     """The result on the terminal, and what to do next."""
+    from csp.report.summary import (
+        CONFORMER_HEADINGS,
+        OBSERVED_HEADINGS,
+        conformer_rows,
+        observed_rows,
+    )
+    from csp.report.tables import landscape_rows, terminal_table
+
     output = search.run.output
     rows = landscape_rows(landscape)
     chosen = rows[:10]
@@ -260,13 +301,15 @@ def _tell(search: stages.Search, landscape: Landscape) -> None:
             f"Conformers of {name}",
             CONFORMER_HEADINGS,
             conformer_rows(landscape, search.molecules),
-        )
+        ),
+        "",
     )
     if landscape.observed:
         _console.print(
-            _table("Observed forms", OBSERVED_HEADINGS, observed_rows(landscape))
+            _table("Observed forms", OBSERVED_HEADINGS, observed_rows(landscape)), ""
         )
-    _console.print(terminal_table(chosen, f"{len(rows)} structures, the lowest first"))
+    title = f"{len(rows)} structures, the lowest first"
+    _console.print(terminal_table(chosen, title), "")
     _console.print(
         f"wrote landscape.csv, landscape.db, landscape.png, report.md and structures/ "
         f"to {escape(str(output))}\n"
@@ -278,14 +321,40 @@ def _tell(search: stages.Search, landscape: Landscape) -> None:
 
 
 def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(
+        title=escape(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=0,
+    )
     for heading in headings:
         table.add_column(heading)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table
+
+
+def start(predict: Predict | None) -> None:
+    """Read the command line and do what it says."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    build_app(predict)()
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    """End by way of the open contexts; a second signal ends at once."""
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, _stop_at_once)
+    raise KeyboardInterrupt(number)
+
+
+def _stop_at_once(number: int, _: FrameType | None) -> None:
+    _errors.show_cursor()
+    os._exit(SIGNALLED + number)
 
 
 def main() -> None:
     """Run the command without a workflow engine."""
-    build_app(None)()
+    start(None)

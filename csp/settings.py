@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -92,21 +93,28 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
     """
     try:
         text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except OSError as error:
         raise InputError(
             f"the settings file {path} cannot be read ({error.strerror}): "
             "write one with: csp init SMILES"
         ) from error
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(
+            f"{path} is not valid TOML ({error}): correct it, or write a new file with "
+            "csp init SMILES"
+        ) from error
     for override in overrides:
         _apply(table, override)
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
-        sentences = [_sentence(item) for item in error.errors()]
+        mistakes = error.errors()
+        sentences = [
+            _sentence(mistake)
+            for mistake in mistakes
+            if not any(_is_inside(other["loc"], mistake["loc"]) for other in mistakes)
+        ]
         raise InputError(f"in {path}: " + "; ".join(sentences)) from error
 
 
@@ -139,6 +147,11 @@ def _sentence(error: Mapping[str, Any]) -> str:
     value = error["input"]
     shown = "" if isinstance(value, dict | list) else f", got {value!r}"
     return f"{name}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _is_inside(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    """Whether a mistake lies inside a list or section that is wrong for it as well."""
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _suggestion(where: Sequence[str]) -> str:
@@ -198,29 +211,37 @@ def template(source: str, name: str) -> str:
         if model is None:
             continue
         lines += ["", f"[{section}]"]
+        schemas = model.model_json_schema()["properties"]
         for key, entry in model.model_fields.items():
-            lines += _template_lines(key, entry, given if section == "molecule" else {})
+            meaning = str(entry.description).rstrip(".") + _bounds(schemas[key])
+            lines += textwrap.wrap(
+                meaning, 88, initial_indent="# ", subsequent_indent="# "
+            )
+            if section == "molecule" and key in given:
+                lines.append(f"{key} = {_toml(given[key])}")
+            else:
+                lines.append(f"# {key} = {_default(entry)}")
     return "\n".join(lines) + "\n"
 
 
-def _template_lines(key: str, entry: FieldInfo, given: Mapping[str, str]) -> list[str]:
-    comment = f"# {entry.description}{_bounds(entry)}"
-    if key in given:
-        return [comment, f"{key} = {_toml(given[key])}"]
+def _default(entry: FieldInfo) -> str:
     default = entry.get_default(call_default_factory=True)
-    if default is None:
-        return [comment, f'# {key} = "…"']
-    return [comment, f"# {key} = {_toml(default)}"]
+    return _toml("… (left out)" if default is None else default)
 
 
-def _bounds(entry: FieldInfo) -> str:
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    parts = [
-        f"{sign} {getattr(item, attribute):g}"
-        for item in entry.metadata
-        for attribute, sign in signs.items()
-        if getattr(item, attribute, None) is not None
-    ]
+def _bounds(schema: Mapping[str, Any]) -> str:
+    """Bounds of a number or of the numbers of a list, choices of a text."""
+    signs = {
+        "minimum": "≥",
+        "exclusiveMinimum": ">",
+        "maximum": "≤",
+        "exclusiveMaximum": "<",
+    }
+    kind = schema.get("items", schema)
+    parts = [f"{sign} {kind[name]}" for name, sign in signs.items() if name in kind]
+    choices = schema.get("enum", [])
+    if not all(choice in schema["description"] for choice in choices):
+        parts.append(" | ".join(choices))
     return f" ({', '.join(parts)})" if parts else ""
 
 
@@ -230,4 +251,5 @@ def _toml(value: Any) -> str:  # noqa: ANN401
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")  # the one character that JSON leaves raw

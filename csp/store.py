@@ -1,11 +1,12 @@
 """Finished work on disk: whole or absent, and only for one set of settings.
 
 A store is a folder. ``manifest.json`` says which settings its contents belong to;
-every finished piece of work is one file of JSON lines, written in one step. So any
-process may be killed at any moment, any number of processes may write, and the next
-run goes on with what is missing. The store knows nothing of what it holds.
+every finished piece of work is one file of JSON lines under a checksum, written in one
+step. So any process may be killed at any moment, any number of processes may write, and
+the next run goes on with what is missing. The store knows nothing of what it holds.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,19 +28,26 @@ class Store:
         """What the contents belong to, or None in a new store.
 
         Raises:
-            StoreError: If the manifest cannot be read.
+            StoreError: If the manifest cannot be read, or is missing beside finished
+                work.
         """
         path = self.folder / "manifest.json"
-        if not path.exists():
+        if not path.exists() and not any(self.folder.rglob("*.jsonl")):
             return None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise StoreError(
-                f"{path} cannot be read ({error}): "
-                "move the folder away or choose another one with --output"
-            ) from error
-        return dict(content)
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise self._damaged(path) from error
+        if not isinstance(content, dict):
+            raise self._damaged(path)
+        return content
+
+    @staticmethod
+    def _damaged(path: Path) -> StoreError:
+        return StoreError(
+            f"{path} cannot be read: move the folder away or choose another one with "
+            "--output"
+        )
 
     def claim(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest of a new store."""
@@ -55,8 +63,8 @@ class Store:
 
     def write(self, name: str, rows: Iterable[Row]) -> None:
         """Record a finished piece of work, all of it or nothing."""
-        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-        write_atomically(self._path(name), "".join(f"{line}\n" for line in lines))
+        lines = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+        write_atomically(self._path(name), _seal(lines) + lines)
 
     def read(self, name: str) -> Iterator[Row]:
         """The rows of a finished piece of work.
@@ -66,16 +74,19 @@ class Store:
         """
         path = self._path(name)
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            content = path.read_bytes()
         except OSError as error:
             raise StoreError(
                 f"{path} cannot be read ({error.strerror}): run the same command again"
             ) from error
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise StoreError(
-                    f"{path} is damaged at line {number}: delete it and run the same "
-                    "command again"
-                ) from error
+        _, newline, lines = content.partition(b"\n")
+        if not newline or content != _seal(lines) + lines:
+            raise StoreError(
+                f"{path} is damaged: delete it and run the same command again"
+            )
+        yield from map(json.loads, lines.splitlines())
+
+
+def _seal(lines: bytes) -> bytes:
+    """The first line of a file, by which a damaged one is known."""
+    return f'{{"sha256": "{hashlib.sha256(lines).hexdigest()}"}}\n'.encode()

@@ -1,26 +1,32 @@
 """The ``csp`` command with Prefect as its engine."""
 
-from csp import stages
-from csp.cli import build_app
-from csp.landscape import Landscape
-from flows.server import server
+from typing import TYPE_CHECKING
+
+from csp.cli import start
+
+if TYPE_CHECKING:
+    from csp import stages
+    from csp.landscape import Landscape
 
 
 def predict_with_prefect(
-    run: stages.Run, progress: stages.Progress
-) -> tuple[stages.Search, Landscape]:
+    run: "stages.Run", progress: "stages.Progress"
+) -> "tuple[stages.Search, Landscape]":
     """Run the flow of :mod:`flows.predict` on an embedded or a given server."""
+    from flows.server import server
+
     progress("starting Prefect", 0, 1)
-    with server():
+    with server() as wait_until_ready:
         from flows.predict import run_flow
 
+        wait_until_ready()
         progress("starting Prefect", 1, 1)
         return run_flow(run.order, run.workers, progress)
 
 
 def main() -> None:
     """The command that is installed as ``csp``."""
-    build_app(predict_with_prefect)()
+    start(predict_with_prefect)
 
 
 if __name__ == "__main__":

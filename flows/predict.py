@@ -16,6 +16,7 @@ from prefect.futures import as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from csp import stages
+from csp.errors import CspError, ProgramError
 from csp.landscape import Landscape
 
 Order = tuple[str, str, tuple[str, ...]]
@@ -42,12 +43,7 @@ def prepare(order: Order) -> list[tuple[int, str, int, int]]:
     return [astuple(batch) for batch in stages.batches(_search(order))]
 
 
-@task(
-    name="relax packings",
-    task_run_name="relax {batch}",
-    cache_policy=NO_CACHE,
-    retries=1,
-)
+@task(name="relax packings", task_run_name="relax {batch}", cache_policy=NO_CACHE)
 def relax(order: Order, batch: tuple[int, str, int, int]) -> None:
     """Draw, place and relax one batch of packings."""
     stages.relax_batch(_search(order), stages.Batch(*batch))
@@ -79,11 +75,23 @@ def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
 def run_flow(
     order: Order, workers: int, tell: stages.Progress
 ) -> tuple[stages.Search, Landscape]:
-    """Run the flow in this process, its batches on threads."""
+    """Run the flow in this process, its batches on threads.
+
+    Raises:
+        CspError: What a stage raised; a bug in a stage is a ProgramError.
+    """
     progress.set(tell)
     settings_file, output, overrides = order
     runner: ThreadPoolTaskRunner[object] = ThreadPoolTaskRunner(max_workers=workers)
-    landscape = predict.with_options(task_runner=runner)(  # type: ignore[arg-type]
-        settings_file, output, list(overrides)
+    state = predict.with_options(task_runner=runner)(  # type: ignore[arg-type]
+        settings_file, output, list(overrides), return_state=True
     )
-    return _search(order), landscape
+    outcome = state.result(raise_on_failure=False)
+    if isinstance(outcome, CspError):
+        raise outcome
+    if isinstance(outcome, BaseException):
+        raise ProgramError(
+            f"a task of the flow ended with {type(outcome).__name__}: {outcome}; the "
+            "same command with --no-prefect goes on and shows where"
+        ) from outcome
+    return _search(order), outcome

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from csp.errors import InputError
@@ -108,15 +109,16 @@ _HEADINGS = (
     "observed form",
 )
 _SHORT = (
-    ("rank", 4),
-    ("space group", 7),
-    ("Z′", 4),
-    ("kJ/mol", 7),
-    ("g/cm³", 6),
-    ("cell, Å and °", 30),
-    ("found", 5),
-    ("observed", 8),
+    ("\nrank", 4),
+    ("space\ngroup", 7),
+    ("\nZ′", 4),
+    ("energy\nkJ/mol", 7),
+    ("density\ng/cm³", 7),
+    ("\ncell, Å and °", 29),
+    ("times\nfound", 5),
+    ("observed\nform", 8),
 )
+"""Headings in the terminal and the least width of their columns, 80 together."""
 
 
 def _cells(row: LandscapeRow) -> tuple[str, ...]:
@@ -127,31 +129,42 @@ def _cells(row: LandscapeRow) -> tuple[str, ...]:
         f"{row.lattice_energy_kj_per_mol:.2f}",
         f"{row.relative_energy_kj_per_mol:.2f}",
         f"{row.density_g_per_cm3:.3f}",
-        _cell(row, 1),
+        _cell(row),
         str(row.times_found),
         row.conformer,
         row.observed_form,
     )
 
 
-def _cell(row: LandscapeRow, decimals: int) -> str:
+def _cell(row: LandscapeRow) -> str:
     values = [float(value) for value in row.cell.split()]
     lengths = " ".join(f"{value:.2f}" for value in values[:3])
-    return lengths + "  " + " ".join(f"{value:.{decimals}f}" for value in values[3:])
+    return lengths + "  " + " ".join(f"{value:.1f}" for value in values[3:])
+
+
+def _short_cell(row: LandscapeRow) -> str:
+    values = [float(value) for value in row.cell.split()]
+    lengths = " ".join(f"{value:5.2f}" for value in values[:3])
+    return lengths + " " + " ".join(f"{value:3.0f}" for value in values[3:])
 
 
 def terminal_table(rows: Sequence[LandscapeRow], title: str) -> Table:
     """The rows as a table of 80 columns for the terminal; observed forms stand out."""
     table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0)
+        title=escape(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=0,
     )
     for heading, width in _SHORT:
-        is_text = heading.startswith(("space", "cell", "observed"))
+        is_text = heading.startswith(("space", "\ncell", "observed"))
         table.add_column(
             heading,
             justify="left" if is_text else "right",
             min_width=width,
-            no_wrap=True,
+            no_wrap=not heading.startswith("observed"),
+            overflow="fold",
         )
     for row in rows:
         table.add_row(
@@ -160,9 +173,9 @@ def terminal_table(rows: Sequence[LandscapeRow], title: str) -> Table:
             f"{row.z_prime:g}",
             f"{row.lattice_energy_kj_per_mol:.2f}",
             f"{row.density_g_per_cm3:.3f}",
-            _cell(row, 0),
+            _short_cell(row),
             str(row.times_found),
-            row.observed_form,
+            escape(row.observed_form),
             style="bold green" if row.observed_form else None,
         )
     return table
@@ -171,7 +184,10 @@ def terminal_table(rows: Sequence[LandscapeRow], title: str) -> Table:
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    lines += [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+        for row in rows
+    ]
     return "\n".join(lines) + "\n"
 
 
