@@ -7,6 +7,7 @@ shell completion come at once.
 import os
 import shlex
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,8 @@ Predict = Callable[
 BAD_INPUT = 2
 FAILED = 1
 SIGNALLED = 128
+
+_SECONDS_A_LINE = 10.0
 
 _console = Console()
 _errors = Console(stderr=True)
@@ -257,7 +260,10 @@ def _explained() -> Iterator[None]:
 
 @contextmanager
 def _progress() -> Iterator[Tell]:
-    """Progress bars, one a stage."""
+    """Progress bars, one a stage; where there is no terminal, lines."""
+    if not _errors.is_terminal:
+        yield _lines()
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -281,12 +287,27 @@ def _progress() -> Iterator[Tell]:
             bars.stop()
 
 
+def _lines() -> Tell:
+    """Progress for a log file: each stage's end, and a line every ten seconds."""
+    spoken: dict[str, float] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or now - spoken.get(stage, now) > _SECONDS_A_LINE:
+            _errors.print(f"{stage} {done}/{total}", highlight=False)
+            spoken[stage] = now
+        spoken.setdefault(stage, now)
+
+    return tell
+
+
 def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> None:
     """The result on the terminal, and what to do next."""
     from csp.report.summary import (
         CONFORMER_HEADINGS,
         OBSERVED_HEADINGS,
         conformer_rows,
+        observed_conformers,
         observed_rows,
     )
     from csp.report.tables import landscape_rows, terminal_table
@@ -308,6 +329,9 @@ def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> 
         _console.print(
             _table("Observed forms", OBSERVED_HEADINGS, observed_rows(landscape)), ""
         )
+        for sentence in observed_conformers(landscape, search.molecules):
+            _console.print(escape(sentence))
+        _console.print()
     title = f"{len(rows)} structures, the lowest first"
     _console.print(terminal_table(chosen, title), "")
     _console.print(

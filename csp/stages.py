@@ -312,6 +312,7 @@ def background_of(search: Search) -> Background:
         inchi_key=search.conformers.inchi_key,
         molecules=search.molecules,
         conformer_origin=search.conformers.origin,
+        failures=search.conformers.failures,
         level=search.conformers.level,
         potential_level=search.conformers.potential_level,
         force_field=parameters.title,

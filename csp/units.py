@@ -21,3 +21,5 @@ GRAMS_PER_CM3_PER_DALTON_PER_ANGSTROM3: float = (
 )
 KJ_PER_MOL_PER_GPA_ANGSTROM3: float = 1.0e9 * 1.0e-30 * _codata.N_A / _codata.kilo
 """Work of 1 GPa over 1 Å³, kJ/mol."""
+KJ_PER_KCAL: float = _codata.calorie
+"""The thermochemical calorie; RDKit's force fields work in kcal/mol."""

@@ -16,6 +16,7 @@ from csp.conformers.similarity import distinct
 from csp.errors import ConvergenceError
 from csp.molecule import Molecule
 from csp.randomness import generator_of
+from csp.units import KJ_PER_KCAL
 
 EMBEDDING_SEED = 20_250_101
 MOST_COMBINATIONS = 256
@@ -32,9 +33,6 @@ HELD_TORSION_WIDTH = 10.0
 
 LEFT_BASIN = 60.0
 """Change of a torsion by which minimisation has left its basin, degrees."""
-
-KJ_PER_KCAL = 4.184
-"""The thermochemical calorie, exact; RDKit's force fields work in kcal/mol."""
 
 _HOLDING_CONSTANT = 100.0
 _MOST_ITERATIONS = 5000

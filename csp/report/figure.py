@@ -60,7 +60,7 @@ def landscape_png(rows: Sequence[LandscapeRow], title: str) -> bytes:
     axes.set_xlabel("density (g/cm³)")
     axes.set_ylabel("lattice energy (kJ/mol)")
     axes.set_title(title)
-    axes.legend(title="space group", fontsize="small", loc="upper right")
+    figure.legend(title="space group", fontsize="small", loc="outside right upper")
     stream = io.BytesIO()
     figure.savefig(stream, dpi=150, format="png", metadata={"Software": None})
     return stream.getvalue()

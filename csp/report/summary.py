@@ -23,6 +23,7 @@ class Background:
         potential_level: Of the electrostatic potentials.
         force_field: Its title.
         reference: Its literature.
+        failures: Why starting geometries led to no conformer, one sentence each.
         draws: Trial packings by space group and site.
         version: Of csp.
     """
@@ -31,6 +32,7 @@ class Background:
     inchi_key: str
     molecules: Sequence[RigidMolecule]
     conformer_origin: str
+    failures: Sequence[str]
     level: str
     potential_level: str
     force_field: str
@@ -104,6 +106,20 @@ def observed_rows(landscape: Landscape) -> list[tuple[str, ...]]:
     return rows
 
 
+def observed_conformers(
+    landscape: Landscape, molecules: Sequence[RigidMolecule]
+) -> list[str]:
+    """Which conformer each observed form holds, and what it costs in the gas phase."""
+    by_label = {item.conformer.label: item.conformer for item in molecules}
+    return [
+        f"{item.observed_form}: conformer {item.conformer}, "
+        f"{by_label[item.conformer].relative_energy:.2f} kJ/mol above the lowest "
+        "conformer in the gas phase"
+        for item in landscape.minima
+        if item.observed_form
+    ]
+
+
 OBSERVED_HEADINGS = (
     "observed form",
     "rank",
@@ -132,6 +148,10 @@ def report_markdown(
         parts += [
             "## Observed forms\n",
             markdown_table(OBSERVED_HEADINGS, observed_rows(landscape)),
+            *(
+                f"- {sentence}.\n"
+                for sentence in observed_conformers(landscape, background.molecules)
+            ),
         ]
     parts += [
         "## Conformers\n",
@@ -142,6 +162,7 @@ def report_markdown(
         f"the electrostatic potential at {background.potential_level}. Origin: "
         f"{background.conformer_origin}. A conformer's relative energy is part of the "
         "lattice energy of its crystals.\n",
+        *(f"- No conformer: {failure}\n" for failure in background.failures),
         "## The search\n",
         _search_section(landscape, background),
         "## What was not done\n",
