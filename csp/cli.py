@@ -278,6 +278,8 @@ def _progress() -> Iterator[Tell]:
         if stage not in tasks:
             bars.start()
             tasks[stage] = bars.add_task(stage, total=total)
+            # RDKit leaves SIGINT so that it does not wake a waiting main thread
+            signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003
         bars.update(tasks[stage], completed=done, total=total)
 
     try:
