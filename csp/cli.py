@@ -130,7 +130,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
                 predict if predict is not None and not no_prefect else stages.predict
             )
             with _progress() as progress:
-                search, landscape = engine(plan, progress)
+                search, landscape = engine(plan, _hearing(progress))
             _tell(search, landscape)
 
     return app
@@ -278,8 +278,6 @@ def _progress() -> Iterator[Tell]:
         if stage not in tasks:
             bars.start()
             tasks[stage] = bars.add_task(stage, total=total)
-            # RDKit leaves SIGINT so that it does not wake a waiting main thread
-            signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003
         bars.update(tasks[stage], completed=done, total=total)
 
     try:
@@ -287,6 +285,19 @@ def _progress() -> Iterator[Tell]:
     finally:
         if tasks:
             bars.stop()
+
+
+def _hearing(tell: Tell) -> Tell:
+    """The same, and Ctrl-C is heard in what follows.
+
+    RDKit leaves SIGINT so that it does not wake a main thread that waits for others.
+    """
+
+    def hear(stage: str, done: int, total: int) -> None:
+        signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003
+        tell(stage, done, total)
+
+    return hear
 
 
 def _lines() -> Tell:
