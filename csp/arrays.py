@@ -24,7 +24,7 @@ Bonds: TypeAlias = Int[np.ndarray, "n_bonds 2"]
 Vector: TypeAlias = Float[np.ndarray, "3"]
 """One Cartesian or fractional vector."""
 
-Vectors: TypeAlias = Float[np.ndarray, "n 3"]
+Vectors: TypeAlias = Float[np.ndarray, "_ 3"]
 """Cartesian or fractional vectors, one a row."""
 
 Cell: TypeAlias = Float[np.ndarray, "3 3"]
@@ -36,16 +36,16 @@ CellParameters: TypeAlias = Float[np.ndarray, "6"]
 RotationMatrix: TypeAlias = Float[np.ndarray, "3 3"]
 """Orthogonal matrix acting on columns: ``x' = R x``."""
 
-RotationMatrices: TypeAlias = Float[np.ndarray, "n 3 3"]
+RotationMatrices: TypeAlias = Float[np.ndarray, "_ 3 3"]
 """Orthogonal matrices, or integer ones in fractional coordinates."""
 
 Quaternion: TypeAlias = Float[np.ndarray, "4"]
 """Unit quaternion, scalar first."""
 
-Scalars: TypeAlias = Float[np.ndarray, " n"]
-"""One number for each of ``n`` things."""
+Scalars: TypeAlias = Float[np.ndarray, " _"]
+"""Numbers, as many as there are."""
 
-Matrix: TypeAlias = Float[np.ndarray, "n m"]
+Matrix: TypeAlias = Float[np.ndarray, "_ _"]
 """A matrix of real numbers."""
 
 Indices: TypeAlias = Int[np.ndarray, " _"]
@@ -54,8 +54,8 @@ Indices: TypeAlias = Int[np.ndarray, " _"]
 Permutations: TypeAlias = Int[np.ndarray, "n_permutations n_atoms"]
 """Row ``k`` sends atom ``i`` to atom ``permutations[k, i]``."""
 
-Mask: TypeAlias = Bool[np.ndarray, " n"]
-"""True or false for each of ``n`` things."""
+Mask: TypeAlias = Bool[np.ndarray, " _"]
+"""True or false, as many as there are."""
 
 
 def read_only(array: Any, dtype: type = np.float64) -> np.ndarray:  # noqa: ANN401

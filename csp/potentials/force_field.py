@@ -73,7 +73,7 @@ def rigid_molecule(conformer: Conformer, settings: PotentialSettings) -> RigidMo
     parameters = parameter_set(settings.force_field)
     types = atom_types(molecule, settings.force_field)
     sites = interaction_sites(molecule, parameters.foreshortening)
-    charges = fitted_charges(conformer.potential, sites, molecule.charge)
+    charges = fitted_charges(conformer.potential, sites, float(molecule.charge))
     charges = charges[symmetry.permutations].mean(axis=0)
     return RigidMolecule(
         conformer=conformer,
