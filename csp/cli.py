@@ -136,10 +136,11 @@ def build_app(predict: Predict | None) -> typer.Typer:
     return app
 
 
-def _version(value: bool) -> None:  # noqa: FBT001
+def _version(value: bool) -> bool:  # noqa: FBT001
     if value:
         _console.print(f"csp {__version__}")
         raise typer.Exit
+    return value
 
 
 def _main(

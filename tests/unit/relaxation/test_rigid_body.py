@@ -1,0 +1,267 @@
+"""Relaxations end in minima of the energy, whatever they start from."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from csp.geometry import parameters_from_cell, volume
+from csp.point_groups import axial, invariant_directions
+from csp.potentials.exp6 import parameter_set
+from csp.potentials.force_field import (
+    cell_energy,
+    cutoffs_for,
+    images_of,
+    pair_table,
+    site_table,
+)
+from csp.records import Status
+from csp.relaxation.rigid_body import force_field_model, freedom_of, press, relax
+from csp.relaxation.settings import RelaxationSettings
+from csp.spacegroups import cartesian_rotations, space_group, strain_basis
+
+SETTINGS = RelaxationSettings()
+LIMIT = SETTINGS.largest_gradient_kj_per_mol_per_angstrom
+PLACES = [(14, "e"), (14, "a"), (2, "i"), (19, "a"), (61, "a"), (15, "e"), (12, "i")]
+PLACES += [(33, "a"), (1, "a")]
+"""General positions, inversion centres, a two-fold axis and a mirror."""
+
+
+def energy_at(packing, model):
+    """By a path of its own: energy and gradient of the cell."""
+    group = space_group(packing.key.space_group)
+    images = images_of(group, [group.site(packing.key.site)], packing.cell)
+    cutoffs = cutoffs_for(model.sites, model.pairs, images, model.settings)
+    return cell_energy(
+        packing.cell,
+        packing.centre[None],
+        packing.rotation[None],
+        images,
+        (model.sites, model.pairs, cutoffs),
+    )
+
+
+def largest_gradient(packing, model):
+    """Along strains, moves and turns that the symmetry allows, kJ/mol/Å a molecule."""
+    group = space_group(packing.key.space_group)
+    site = group.site(packing.key.site)
+    rotations = cartesian_rotations(group, packing.cell)[site.stabiliser]
+    result = energy_at(packing, model)
+    per_strain = volume(packing.cell) ** (1.0 / 3.0) * site.multiplicity
+    gyration = np.sqrt((model.molecule.sites**2).sum(axis=1).mean())
+    parts = [
+        np.tensordot(strain_basis(group.lattice), result.strain) / per_strain,
+        invariant_directions(rotations) @ result.centres[0],
+        invariant_directions(axial(rotations)) @ result.rotations[0] / gyration,
+    ]
+    return float(np.abs(np.concatenate(parts)).max())
+
+
+@pytest.mark.parametrize(("number", "letter"), PLACES)
+def test_relaxation_goes_down_to_a_point_without_gradient(
+    model, packing_of, number, letter
+):
+    n_converged = 0
+    for draw in range(4):
+        packing = packing_of(number, letter, draw)
+        start = press(packing, model, SETTINGS)
+        end = relax(packing, model, SETTINGS)
+        group = space_group(number)
+        n = group.site(letter).multiplicity
+        energy = energy_at(end.packing, model).energy / n
+        assert_allclose(end.lattice_energy, energy, rtol=1e-9)
+        assert energy < energy_at(start, model).energy / n
+        assert end.packing.key == packing.key
+        if end.status is Status.CONVERGED:
+            n_converged += 1
+            # lengths are counted from the cell at the start, here from that at the end
+            assert largest_gradient(end.packing, model) < 1.5 * LIMIT
+            assert end.largest_gradient < LIMIT
+            assert end.n_evaluations <= SETTINGS.n_evaluations
+            # a bound crystal: oxalic acid sublimes at about 95 kJ/mol
+            assert -130.0 < end.lattice_energy < -20.0
+    assert n_converged >= 3
+
+
+@pytest.mark.parametrize(("number", "letter"), PLACES)
+def test_relaxation_keeps_the_symmetry(model, packing_of, number, letter):
+    group = space_group(number)
+    site = group.site(letter)
+    end = relax(packing_of(number, letter, 5), model, SETTINGS).packing
+    fixed = (
+        group.rotations[site.stabiliser] @ end.centre
+        + group.translations[site.stabiliser]
+        - end.centre
+    )
+    assert_allclose(fixed, np.rint(fixed), rtol=0, atol=1e-6)
+    assert_allclose(end.rotation @ end.rotation.T, np.eye(3), rtol=0, atol=1e-9)
+    cartesian = cartesian_rotations(group, end.cell)
+    assert_allclose(
+        cartesian @ np.swapaxes(cartesian, 1, 2),
+        np.broadcast_to(np.eye(3), cartesian.shape),
+        rtol=0,
+        atol=1e-9,
+    )
+    # the molecule on its site, turned by the site's operations, is the same molecule
+    sites = model.molecule.sites @ end.rotation.T
+    for rotation in cartesian[site.stabiliser]:
+        apart = np.linalg.norm((sites @ rotation.T)[:, None] - sites, axis=2)
+        assert apart.min(axis=1).max() < 1e-4
+    assert_allclose(np.triu(end.cell, k=1), 0.0, rtol=0, atol=1e-9)
+    free = {"monoclinic": [4], "triclinic": [3, 4, 5]}.get(group.lattice, [])
+    right = [k for k in (3, 4, 5) if k not in free]
+    assert_allclose(parameters_from_cell(end.cell)[right], 90.0, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("number", "letter"), [(14, "a"), (61, "a"), (12, "i")])
+def test_minimum_on_a_special_position_has_no_gradient_without_the_symmetry(
+    model, packing_of, number, letter
+):
+    """The same crystal in P1, all molecules free: symmetry leaves nothing to gain."""
+    end = relax(packing_of(number, letter, 1), model, SETTINGS)
+    assert end.status is Status.CONVERGED
+    packing, group = end.packing, space_group(number)
+    site = group.site(letter)
+    cartesian = cartesian_rotations(group, packing.cell)[site.images]
+    # mirror images are bodies of their own
+    bodies = [
+        replace(
+            model.molecule,
+            sites=model.molecule.sites @ (rotation @ packing.rotation).T,
+        )
+        for rotation in cartesian
+    ]
+    one = space_group(1)
+    images = images_of(one, one.sites * len(bodies), packing.cell)
+    sites = site_table(bodies)
+    pairs = pair_table(bodies, parameter_set(model.settings.force_field))
+    result = cell_energy(
+        packing.cell,
+        group.rotations[site.images] @ packing.centre + group.translations[site.images],
+        np.broadcast_to(np.eye(3), cartesian.shape),
+        images,
+        (sites, pairs, cutoffs_for(sites, pairs, images, model.settings)),
+    )
+    n = len(bodies)
+    assert_allclose(result.energy / n, end.lattice_energy, rtol=1e-9)
+    # of a molecule on its site to 1e-4 Å: force constants are below 1000 kJ/mol/Å²
+    assert np.abs(result.centres).max() < 0.02
+    assert np.abs(result.rotations).max() < 0.05
+    per_length = n * volume(packing.cell) ** (1.0 / 3.0)
+    lower = np.tril(result.strain) / per_length
+    assert np.abs(lower).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("number", "letter", "counts"),
+    [
+        (14, "e", (4, 3, 3)),
+        (14, "a", (4, 0, 3)),
+        (1, "a", (6, 3, 3)),
+        (61, "a", (3, 0, 3)),
+        (15, "e", (4, 1, 1)),
+        (12, "i", (4, 2, 1)),
+        (12, "a", (4, 0, 1)),
+        (198, "a", (1, 1, 1)),
+    ],
+)
+def test_directions_of_freedom_are_those_of_the_site(
+    model, packing_of, number, letter, counts
+):
+    """Strains of the lattice; moves and turns of 1, -1, 2, m, 2/m and 3."""
+    group = space_group(number)
+    cell = packing_of(number, group.sites[-1].letter, 0).cell
+    freedom = freedom_of(group, group.site(letter), cell, model.molecule)
+    rows = (freedom.strains, freedom.translations, freedom.rotations)
+    assert tuple(len(directions) for directions in rows) == counts
+
+
+def test_press_leaves_no_overlaps(model, packing_of):
+    """From 0.6 of the volume of a crystal, five draws on each of eight positions."""
+    raw = [
+        packing_of(number, letter, draw, volume_factors=(0.6, 0.6))
+        for number, letter in PLACES
+        if (number, letter) != (12, "i")
+        for draw in range(5)
+    ]
+    pressed = [press(packing, model, SETTINGS) for packing in raw]
+
+    def n_overlaps(packings):
+        return sum(energy_at(item, model).terms["wall"] != 0.0 for item in packings)
+
+    assert n_overlaps(raw) >= 10
+    assert n_overlaps(pressed) <= 2
+
+
+def test_relaxations_are_the_same_bit_for_bit_in_one_thread_and_in_four(
+    model, packing_of
+):
+    packings = [packing_of(14, "e", draw) for draw in range(8)]
+
+    def rows(n_threads):
+        with ThreadPoolExecutor(n_threads) as pool:
+            ends = pool.map(lambda item: relax(item, model, SETTINGS), packings)
+            return [end.to_row() for end in ends]
+
+    alone = [relax(item, model, SETTINGS).to_row() for item in packings]
+    assert rows(1) == alone
+    assert rows(4) == alone
+
+
+@settings(max_examples=20)
+@given(place=st.sampled_from(PLACES), draw=st.integers(0, 10_000))
+def test_no_start_falls_into_the_hole_of_exp6(model, packing_of, place, draw):
+    """From half the volume of a crystal, with the press and without."""
+    packing = packing_of(*place, draw, volume_factors=(0.5, 0.5))
+    for evaluations in (0, 60):
+        end = relax(packing, model, RelaxationSettings(press_evaluations=evaluations))
+        assert np.isfinite(end.lattice_energy)
+        assert np.isfinite(end.largest_gradient)
+        # the best crystals are near −100 kJ/mol
+        assert end.lattice_energy > -300.0
+        if end.status is Status.CONVERGED:
+            assert end.lattice_energy > -130.0
+
+
+def test_relaxation_that_runs_out_of_evaluations_says_so(model, packing_of):
+    end = relax(packing_of(14, "e", 0), model, RelaxationSettings(n_evaluations=10))
+    assert end.status is Status.STEP_LIMIT
+    assert end.n_evaluations == 10
+    assert end.largest_gradient > LIMIT
+
+
+def test_crystal_of_molecules_that_repel_falls_apart(model, packing_of):
+    pairs = model.pairs._replace(dispersion=-model.pairs.dispersion)
+    end = relax(packing_of(14, "e", 0), replace(model, pairs=pairs), SETTINGS)
+    assert end.status is Status.FELL_APART
+    # the volume at the last sound step
+    assert volume(end.packing.cell) > 2.0 * volume(packing_of(14, "e", 0).cell)
+
+
+def test_molecules_that_cannot_be_pushed_apart_are_an_overlap(model, packing_of):
+    packing = packing_of(14, "e", 0)
+    folded = replace(packing, cell=np.diag([0.6, 9.0, 12.0]))
+    end = relax(folded, model, SETTINGS)
+    assert end.status is Status.OVERLAP
+    assert end.lattice_energy > 1000.0
+
+
+def test_press_of_no_evaluations_changes_nothing(model, packing_of):
+    packing = packing_of(14, "e", 0)
+    pressed = press(packing, model, RelaxationSettings(press_evaluations=0))
+    assert_array_equal(pressed.cell, packing.cell)
+    assert_array_equal(pressed.rotation, packing.rotation)
+    assert_array_equal(pressed.centre, packing.centre)
+
+
+def test_energy_of_the_conformer_is_part_of_the_lattice_energy(model, packing_of):
+    strained = replace(model.molecule.conformer, relative_energy=7.5)
+    other = replace(model.molecule, conformer=strained)
+    packing = packing_of(14, "e", 0)
+    plain = relax(packing, model, SETTINGS).lattice_energy
+    raised = relax(packing, force_field_model(other, model.settings), SETTINGS)
+    assert_allclose(raised.lattice_energy - plain, 7.5, rtol=1e-12)

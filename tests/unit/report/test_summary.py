@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import pytest
+
+from csp import stages
+from csp.report.summary import (
+    conformer_rows,
+    observed_conformers,
+    observed_rows,
+    report_markdown,
+)
+from csp.report.tables import landscape_rows
+
+
+@pytest.fixture(scope="module")
+def report(finished) -> str:
+    return (finished.output / "report.md").read_text(encoding="utf-8")
+
+
+def section(report: str, title: str) -> str:
+    return report.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def found_forms(finished) -> dict[str, str]:
+    """Observed forms found, and the conformer they hold."""
+    return {
+        minimum.observed_form: minimum.conformer
+        for minimum in finished.landscape.minima
+        if minimum.observed_form
+    }
+
+
+def test_the_report_has_all_sections_in_the_order_of_interest(report):
+    titles = [line for line in report.splitlines() if line.startswith("## ")]
+    assert titles == [
+        "## The 10 lowest",
+        "## Observed forms",
+        "## Conformers",
+        "## The search",
+        "## What was not done",
+    ]
+    assert report.startswith("# Crystal-energy landscape of oxalic acid\n")
+    assert "MUBZPKHOEPUJKR-UHFFFAOYSA-N" in report
+
+
+def test_the_conformer_of_the_crystals_is_shown_not_to_be_the_lowest(finished, report):
+    table = [cells(row) for row in section(report, "Conformers").splitlines()[3:7]]
+    assert [float(row[1]) for row in table] == sorted(float(row[1]) for row in table)
+    assert float(table[0][1]) == 0.0
+    assert table[0][6] == ""
+    for form, label in found_forms(finished).items():
+        (row,) = [row for row in table if row[0] == label]
+        assert form in row[6]
+        assert float(row[1]) > 10.0
+        assert f"{form}: conformer {label}, {row[1]} kJ/mol above the lowest" in report
+
+
+def test_the_minima_of_all_conformers_are_those_of_the_landscape(finished):
+    rows = conformer_rows(finished.landscape, finished.search.molecules)
+    assert sum(int(row[4]) for row in rows) == len(finished.landscape.minima)
+    assert "0.00" in {row[5] for row in rows}
+
+
+def test_a_conformer_without_minima_is_told_so(finished):
+    first = finished.landscape.minima[0]
+    landscape = replace(finished.landscape, minima=(first,))
+    rows = conformer_rows(landscape, finished.search.molecules)
+    others = [row for row in rows if row[0] != first.conformer]
+    assert others
+    assert all(row[4:6] == ("0", "none in the window") for row in others)
+
+
+def test_observed_forms_have_rank_energy_and_deviations(finished):
+    landscape = finished.landscape
+    rows = {row[0]: row for row in observed_rows(landscape)}
+    assert set(rows) == {"alpha", "beta"}
+    for name in found_forms(finished):
+        _, rank, energy, matched, rmsd, lengths, volume = rows[name]
+        minimum = landscape.minima[int(rank) - 1]
+        assert minimum.observed_form == name
+        assert float(energy) == pytest.approx(
+            landscape.relative_energy(minimum), abs=0.006
+        )
+        assert matched == "15 of 15"
+        assert 0.0 < float(rmsd) < 1.0
+        assert len([float(value) for value in lengths.split(",")]) == 3
+        assert abs(float(volume)) < 15.0
+
+
+def test_a_form_that_was_not_found_is_told_so(finished):
+    matches = finished.landscape.observed
+    bad = replace(matches[0].packing, n_matched=3)
+    landscape = replace(
+        finished.landscape, observed=(replace(matches[0], packing=bad), *matches[1:])
+    )
+    (row,) = [r for r in observed_rows(landscape) if r[0] == matches[0].name]
+    assert row[1:4] == ("not found", "", "3 of 15")
+
+
+def test_what_was_drawn_is_told_by_space_group_and_site(finished, report):
+    text = section(report, "The search")
+    for group, site, _ in stages.slots(finished.search):
+        assert f"| {group.symbol} | {site.letter} |" in text
+    converged = finished.landscape.endings["converged"]
+    assert f"{converged} converged" in text
+    assert f"{finished.landscape.n_outside_window} converged ones lie above" in text
+    assert "W99" in text
+
+
+def test_what_was_not_done_is_told(report):
+    text = section(report, "What was not done")
+    for thing in ("quantum chemistry", "temperature", "rigid", "saddle", "complete"):
+        assert thing in text
+
+
+def test_a_report_without_observed_forms_has_no_such_section(finished):
+    landscape = replace(finished.landscape, observed=())
+    rows = landscape_rows(landscape)
+    text = report_markdown(landscape, rows, stages.background_of(finished.search))
+    assert "## Observed forms" not in text
+
+
+def test_starts_that_led_to_no_conformer_are_told(finished):
+    background = replace(
+        stages.background_of(finished.search), failures=("start 3 fell apart",)
+    )
+    rows = landscape_rows(finished.landscape)
+    text = report_markdown(finished.landscape, rows, background)
+    assert "- No conformer: start 3 fell apart" in section(text, "Conformers")
+
+
+def test_forms_not_found_hold_no_conformer(finished):
+    minima = tuple(replace(m, observed_form="") for m in finished.landscape.minima)
+    landscape = replace(finished.landscape, minima=minima)
+    assert observed_conformers(landscape, finished.search.molecules) == []
