@@ -70,24 +70,31 @@ def read_csv(path: Path) -> list[LandscapeRow]:
         InputError: If there is none, or it was not written by this program.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(
             f"there is no landscape in {path.parent} ({path.name}: {error.strerror}): "
             "make one with csp run FILE --output DIR"
         ) from error
     kinds = {field.name: field.type for field in fields(LandscapeRow)}
+    reader = csv.DictReader(io.StringIO(text), restval="")
+    if reader.fieldnames != list(kinds):
+        raise _foreign(path, reader.line_num, "other columns")
     rows = []
-    for line, row in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+    for row in reader:
         try:
-            values = {name: _parsed(row[name], kinds[name]) for name in kinds}
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path} is not a landscape, see line {line} ({error}): "
-                "make it again with csp run"
-            ) from error
+            values = {name: _parsed(row[name], kind) for name, kind in kinds.items()}
+        except ValueError as error:
+            raise _foreign(path, reader.line_num, str(error)) from error
         rows.append(LandscapeRow(**values))  # type: ignore[arg-type]
     return rows
+
+
+def _foreign(path: Path, line: int, why: str) -> InputError:
+    return InputError(
+        f"{path} is not a landscape, see line {line} ({why}): make it again with csp "
+        "run"
+    )
 
 
 def _parsed(text: str, kind: object) -> int | float | str:

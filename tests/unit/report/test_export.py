@@ -103,5 +103,5 @@ def test_a_database_that_cannot_be_finished_leaves_the_old_one(
 def test_a_folder_that_is_a_file_is_told_with_the_remedy(finished, tmp_path):
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "landscape.db"
-    with pytest.raises(InputError, match="cannot be written.*--output"):
+    with pytest.raises(InputError, match=r"cannot be written.*--output"):
         write_database(path, finished.landscape, landscape_rows(finished.landscape))

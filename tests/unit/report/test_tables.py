@@ -105,13 +105,19 @@ def test_no_landscape_is_told_with_the_command_that_makes_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["a,b\n1,2\n", f"{COLUMNS}\n1,x\n", f"{COLUMNS}\n{'x,' * 10}x\n"],
+    ("content", "line"),
+    [
+        (b"", 0),
+        (b"a,b\n1,2\n", 1),
+        (f"{COLUMNS}\n1,x\n".encode(), 2),
+        (f"{COLUMNS}\n{'x,' * 10}x\n".encode(), 2),
+        (b"SQLite format 3\x00\xff\xfe", 1),
+    ],
 )
-def test_a_foreign_table_is_told_with_the_remedy(tmp_path, text):
+def test_a_foreign_table_is_told_with_the_remedy(tmp_path, content, line):
     path = tmp_path / "landscape.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"is not a landscape, see line 2.*csp run"):
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"not a landscape, see line {line}.*csp run"):
         read_csv(path)
 
 

@@ -10,7 +10,7 @@ FILES = ["landscape.csv", "landscape.db", "landscape.png", "report.md", "structu
 
 def test_all_files_are_there_and_no_other(finished):
     names = sorted(path.name for path in finished.output.iterdir())
-    assert names == [*FILES, "store"]
+    assert names == sorted([*FILES, "store"])
 
 
 def test_the_rows_written_are_returned(finished, tmp_path):
@@ -23,5 +23,5 @@ def test_the_rows_written_are_returned(finished, tmp_path):
 def test_a_folder_that_is_a_file_is_told_with_the_remedy(finished, tmp_path):
     (tmp_path / "file").touch()
     background = stages.background_of(finished.search)
-    with pytest.raises(InputError, match="cannot be written.*--output"):
+    with pytest.raises(InputError, match=r"cannot be written.*--output"):
         write_outputs(tmp_path / "file" / "run", finished.landscape, background)
