@@ -1,7 +1,7 @@
 """The landscape: distinct minima, ranked by energy, observed forms marked."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from csp.arrays import CellParameters
@@ -16,9 +16,7 @@ from csp.errors import InputError
 from csp.geometry import parameters_from_cell
 from csp.packing.expansion import crystal_of
 from csp.potentials.force_field import RigidMolecule
-from csp.records import Relaxation, Status
-
-Progress = Callable[[str, int, int], None]
+from csp.records import Progress, Relaxation, Status
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,5 +1,6 @@
 """What is stored and passed between the stages."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from csp.arrays import Cell, RotationMatrix, Vector, read_only
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a stage, how much of it is done and how much there is."""
 
 
 class Status(StrEnum):

@@ -6,7 +6,7 @@ Each reads the store, calls pure functions and writes the store. Together they a
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +28,13 @@ from csp.packing.sampling import as_point, sobol_points
 from csp.potentials.atom_types import atom_types
 from csp.potentials.exp6 import parameter_set
 from csp.potentials.force_field import RigidMolecule, rigid_molecule
-from csp.records import CrystalKey, Relaxation
+from csp.records import CrystalKey, Progress, Relaxation
 from csp.relaxation.rigid_body import ForceFieldModel, force_field_model, relax
 from csp.report.summary import Background
 from csp.report.write import write_outputs
 from csp.settings import Settings, differences, load_settings
 from csp.spacegroups import Site, SpaceGroup, space_group
 from csp.store import Store
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a stage, how much of it is done and how much there is."""
 
 RESULTS_VERSION = 1
 """Raised when a change of the code changes stored numbers; see CHANGELOG.md."""

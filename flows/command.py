@@ -7,10 +7,11 @@ from csp.cli import start
 if TYPE_CHECKING:
     from csp import stages
     from csp.landscape import Landscape
+    from csp.records import Progress
 
 
 def predict_with_prefect(
-    run: "stages.Run", progress: "stages.Progress"
+    run: "stages.Run", progress: "Progress"
 ) -> "tuple[stages.Search, Landscape]":
     """Run the flow of :mod:`flows.predict` on an embedded or a given server."""
     from flows.server import server

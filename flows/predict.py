@@ -18,6 +18,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from csp import stages
 from csp.errors import CspError, ProgramError
 from csp.landscape import Landscape
+from csp.records import Progress
 
 Order = tuple[str, str, tuple[str, ...]]
 """Settings file, output folder and overrides of a run, as plain values."""
@@ -27,7 +28,7 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
-progress: ContextVar[stages.Progress] = ContextVar("progress", default=_silent)
+progress: ContextVar[Progress] = ContextVar("progress", default=_silent)
 
 
 @lru_cache(maxsize=1)
@@ -73,7 +74,7 @@ def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
 
 
 def run_flow(
-    order: Order, workers: int, tell: stages.Progress
+    order: Order, workers: int, tell: Progress
 ) -> tuple[stages.Search, Landscape]:
     """Run the flow in this process, its batches on threads.
 

@@ -1,6 +1,5 @@
 """The gas-phase conformers of a molecule: from a file, from the cache, or computed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ from csp.conformers.settings import MoleculeSettings
 from csp.conformers.similarity import distinct
 from csp.errors import ConvergenceError, InputError
 from csp.molecule import Conformer, Molecule
+from csp.records import Progress
 from csp.units import KJ_PER_MOL_PER_HARTREE
 
 AS_GIVEN = "geometry as given"
@@ -33,9 +33,6 @@ ENERGY_NOISE = 0.05
 """Two optimisations that reach one minimum differ by less, kJ/mol."""
 
 PROGRAMS = ("pyscf", "pyscf-dispersion", "geometric", "rdkit")
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done and how many there are."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
