@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-import csp
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+
+import csp
 
 _ROOT = Path(csp.__file__).parent
 
