@@ -168,24 +168,19 @@ def _aligned(
 ) -> list[RotationMatrix]:
     """Rotations that carry axes of the molecule onto those of one or two operations."""
     goal = [_axis(target) for target in targets]
-    candidates = []
-    axes = [_axis(rotation) for rotation in molecule_rotations]
-    usable = [axis for axis in axes if axis is not None]
-    for first in usable:
-        if len(goal) == 1:
-            candidates += [
-                _onto(_frame(sign * first, None), _frame(goal[0], None))
-                for sign in (1.0, -1.0)
-            ]
-            continue
-        for second in usable:
-            if not _crossing(first, second):
-                continue
-            candidates += [
-                _onto(_frame(first, sign * second), _frame(goal[0], goal[1]))
-                for sign in (1.0, -1.0)
-            ]
-    return candidates
+    axes: list[Vector] = []
+    for axis in map(_axis, molecule_rotations):
+        if axis is not None and all(_crossing(axis, other) for other in axes):
+            axes.append(axis)
+    signed = [sign * axis for axis in axes for sign in (1.0, -1.0)]
+    if len(goal) == 1:
+        return [_onto(_frame(axis, None), _frame(goal[0], None)) for axis in signed]
+    return [
+        _onto(_frame(first, second), _frame(*goal))
+        for first in signed
+        for second in signed
+        if _crossing(first, second)
+    ]
 
 
 def _axis(rotation: RotationMatrix) -> Vector | None:
