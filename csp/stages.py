@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -126,31 +127,42 @@ def open_run(
     molecule = read_source(run)
     atom_types(molecule, settings.potential.force_field)
     observed_crystals(run, molecule)
-    try:
-        run.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(run.output, error) from error
-    if not os.access(run.output, os.W_OK):
-        raise InputError(
-            f"the folder {run.output} cannot be written: choose another with --output"
-        )
-    _claim(run)
-    return run
-
-
-def _claim(run: Run) -> None:
-    wanted = {"results_version": RESULTS_VERSION, **run.settings.identity()}
-    wanted["molecule"]["monomers_sha256"] = _monomers_digest(run)
+    if settings.molecule.monomers is not None:
+        conformers_of(run, _silent)  # refuses a file of another molecule or level
+    wanted = _identity(run)
     stored = run.store.manifest()
-    if stored is None:
-        run.store.claim(wanted)
-        return
-    changes = differences(stored, wanted)
+    changes = differences(stored, wanted) if stored is not None else []
     if changes:
         raise StoreError(
             f"{run.output} holds results of other settings: {'; '.join(changes)}: "
             "set that back, or choose another folder with --output"
         )
+    _make_folder(run.output)
+    if stored is None:
+        run.store.claim(wanted)
+    return run
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    if not os.access(folder, os.W_OK):
+        raise InputError(
+            f"the folder {folder} cannot be written: choose another with --output"
+        )
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    """What stored results depend on."""
+    wanted = {"results_version": RESULTS_VERSION, **run.settings.identity()}
+    wanted["molecule"]["monomers_sha256"] = _monomers_digest(run)
+    return wanted
 
 
 def _monomers_digest(run: Run) -> str | None:

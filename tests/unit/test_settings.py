@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -107,6 +107,7 @@ def test_values_shown_in_comments_are_the_defaults(urea):
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
+@example('"\\\x00\x7f\u2028\U0001f48e')
 def test_any_name_survives_the_template(name):
     table = tomllib.loads(template("NC(N)=O", name))
     assert table["molecule"]["name"] == name

@@ -166,18 +166,18 @@ def test_sites_that_differ_by_the_choice_of_origin_count_once(number, letters):
     assert found == set(letters)
 
 
-@given(number=st.sampled_from(NUMBERS), seed=SEEDS)
-def test_cartesian_rotations_are_orthogonal_and_the_same_for_every_cell(number, seed):
-    group = space_group(number)
-    first = cartesian_rotations(group, random_cell(group.lattice, seed))
-    assert_allclose(
-        first @ np.swapaxes(first, 1, 2),
-        np.broadcast_to(np.eye(3), first.shape),
-        rtol=0,
-        atol=1e-12,
-    )
-    second = cartesian_rotations(group, random_cell(group.lattice, seed + 1))
-    assert_allclose(second, first, rtol=0, atol=1e-12)
+def test_cartesian_rotations_are_orthogonal_and_the_same_for_every_cell():
+    for number in NUMBERS:
+        group = space_group(number)
+        first = cartesian_rotations(group, random_cell(group.lattice, number))
+        assert_allclose(
+            first @ np.swapaxes(first, 1, 2),
+            np.broadcast_to(np.eye(3), first.shape),
+            rtol=0,
+            atol=1e-12,
+        )
+        second = cartesian_rotations(group, random_cell(group.lattice, number + 1))
+        assert_allclose(second, first, rtol=0, atol=1e-12)
 
 
 def test_cartesian_rotation_moves_cartesian_columns():
@@ -195,7 +195,8 @@ def test_cartesian_rotation_moves_cartesian_columns():
         )
 
 
-@given(number=st.sampled_from(NUMBERS), seed=SEEDS)
+@pytest.mark.parametrize("number", [1, 2, 5, 14, 43, 62, 88, 141, 148, 167, 194, 230])
+@given(seed=SEEDS)
 def test_strains_keep_lattice_and_operations(number, seed):
     group = space_group(number)
     cell = random_cell(group.lattice, seed)

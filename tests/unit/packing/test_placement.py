@@ -1,5 +1,7 @@
 """Trial packings: within their ranges, and with the symmetry of their space group."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import spglib
@@ -176,6 +178,18 @@ def test_triclinic_angles_that_are_not_flat_are_taken_as_they_are():
     row[3:6] = [0.25, 0.5, 0.75]
     cell = sample_cell("triclinic", as_point(row), 2.0)
     assert_allclose(parameters_from_cell(cell)[3:], [75.0, 90.0, 105.0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("corner", list(product([0.0, 0.9999], repeat=3)))
+def test_no_choice_of_angles_makes_a_triclinic_cell_flat(corner):
+    """Not even 120°, 120° and 120°, which are no cell at all."""
+    row = np.full(13, 0.5)
+    row[3:6] = corner
+    cell = sample_cell("triclinic", as_point(row), 2.0)
+    a, b, c, *angles = parameters_from_cell(cell)
+    assert volume(cell) / (a * b * c) > 0.4
+    # towards 90° and never past it
+    assert ((np.array(angles) > 90.0) == (np.array(corner) > 0.5)).all()
 
 
 def test_cell_lengths_spread_over_the_whole_range():

@@ -195,6 +195,13 @@ def test_press_leaves_no_overlaps(model, packing_of):
 
     assert n_overlaps(raw) >= 10
     assert n_overlaps(pressed) <= 2
+    # spheres stiff enough to stand the pressure: near what binds a crystal
+    energies = [
+        energy_at(item, model).energy
+        / space_group(item.key.space_group).site(item.key.site).multiplicity
+        for item in pressed
+    ]
+    assert np.median(energies) < 150.0
 
 
 def test_relaxations_are_the_same_bit_for_bit_in_one_thread_and_in_four(

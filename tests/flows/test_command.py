@@ -1,0 +1,167 @@
+"""The command with Prefect: quiet, alone, and gone when it ends."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+GROUPS = "--set=packing.space_groups=[2, 14, 61]"
+SMALL = (GROUPS, "--set=packing.n_draws=150", "--set=packing.n_draws_special=50")
+TINY = (GROUPS, "--set=packing.n_draws=6", "--set=packing.n_draws_special=10")
+STOPPED = "stopped; nothing finished is lost: the same command goes on"
+PROGRESS = re.compile(r"(starting Prefect|packings|comparing|finding symmetry) \d+/\d+")
+
+pytestmark = pytest.mark.slow
+
+
+def without_progress(errors: str) -> list[str]:
+    return [line for line in errors.splitlines() if not PROGRESS.fullmatch(line)]
+
+
+def test_a_run_is_quiet_leaves_no_server_and_gives_what_a_plain_run_gives(command):
+    """Though the user's own settings for Prefect and proxies point nowhere."""
+    hostile = {
+        "PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////no/such/folder/x",
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+        "PREFECT_SERVER_API_AUTH_STRING": "admin:secret",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+        "ALL_PROXY": "http://127.0.0.1:9",
+    }
+    output, errors = command.finish(*TINY, **hostile)
+    assert without_progress(errors) == []
+    assert "the lowest first" in output
+    assert command.leftovers() == []
+    csv = command.output / "landscape.csv"
+    with_prefect = csv.read_bytes()
+    for path in [csv, *command.batches()]:
+        path.unlink()
+    plain, _ = command.finish(*TINY, "--no-prefect")
+    assert csv.read_bytes() == with_prefect
+    assert plain == output
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+@pytest.mark.parametrize("mode", [(), ("--no-prefect",)])
+def test_a_signal_ends_a_search_in_one_sentence(command, number, code, mode):
+    process = command.start(*SMALL, *mode)
+    command.wait_for(lambda: bool(command.batches()), 180.0)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=30.0)
+    assert process.returncode == code
+    assert output == ""
+    assert without_progress(errors) == [STOPPED]
+    assert command.leftovers() == []
+    assert not list(command.output.rglob(".*"))
+    assert not (command.output / "landscape.csv").exists()
+
+
+@pytest.mark.parametrize("mode", [(), ("--no-prefect",)])
+def test_a_second_signal_ends_it_at_once(command, mode):
+    process = command.start(*SMALL, *mode)
+    command.wait_for(lambda: bool(command.batches()), 180.0)
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(0.05)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+    assert process.wait(3.0) == 130
+    command.wait_for(lambda: not command.leftovers(), 5.0)
+
+
+def test_a_signal_while_the_server_starts_leaves_nothing(command):
+    process = command.start(*SMALL)
+    command.wait_for(lambda: bool(command.servers()), 60.0)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30.0)
+    assert process.returncode == 130
+    assert without_progress(errors) == [STOPPED]
+    assert command.leftovers() == []
+
+
+def test_a_batch_that_fails_ends_the_flow_in_one_sentence(command):
+    planted = """
+from csp import stages
+def fail(search, batch):
+    raise ZeroDivisionError(f"planted in {batch.name}")
+stages.relax_batch = fail
+"""
+    process = command.start(*SMALL, code=planted)
+    output, errors = process.communicate(timeout=180.0)
+    assert process.returncode == 1
+    assert output == ""
+    (line,) = without_progress(errors)
+    assert line.startswith("failed: a task of the flow ended with ZeroDivisionError")
+    assert "planted in relaxed/" in line
+    assert "--no-prefect" in line
+    assert command.leftovers() == []
+
+
+def test_a_damaged_batch_is_the_same_sentence_with_prefect(command):
+    command.finish(*TINY, "--no-prefect")
+    command.batches()[0].write_bytes(b"")
+    process = command.start(*TINY)
+    _, errors = process.communicate(timeout=180.0)
+    assert process.returncode == 2
+    (line,) = without_progress(errors)
+    assert line.endswith("is damaged: delete it and run the same command again")
+    assert command.leftovers() == []
+
+
+@pytest.fixture
+def given_server(tmp_path):
+    """The address of a server started by hand."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    quiet = {
+        "PREFECT_HOME": str(tmp_path / "home"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    prefect = Path(sys.executable).parent / "prefect"
+    process = subprocess.Popen(
+        [prefect, "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+        env=os.environ | quiet,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"http://127.0.0.1:{port}/api"
+    process.terminate()
+    process.wait(30.0)
+
+
+def test_a_given_server_is_used_and_told_plain_values(command, given_server):
+    def answers() -> bool:
+        try:
+            urllib.request.urlopen(f"{given_server}/health", timeout=5.0).close()
+        except OSError:
+            return False
+        return True
+
+    command.wait_for(answers, 180.0)
+    _, errors = command.finish(
+        *TINY, PREFECT_API_URL=given_server, PREFECT_HOME=str(command.folder / "mine")
+    )
+    assert without_progress(errors) == []
+    assert command.leftovers() == []
+    request = urllib.request.Request(
+        f"{given_server}/flow_runs/filter",
+        data=b"{}",
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30.0) as answer:
+        (run,) = json.load(answer)
+    assert run["state_name"] == "Completed"
+    settings_file, output, overrides = run["parameters"].values()
+    assert Path(settings_file).name == "quick.toml"
+    assert output == str(command.output)
+    assert overrides == [word.removeprefix("--set=") for word in TINY]
