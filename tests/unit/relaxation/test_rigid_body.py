@@ -257,6 +257,14 @@ def test_molecules_that_cannot_be_pushed_apart_are_an_overlap(model, packing_of)
     assert end.lattice_energy > 1000.0
 
 
+def test_relaxation_starts_where_the_press_ends(model, packing_of):
+    packing = packing_of(14, "e", 2, volume_factors=(0.6, 0.6))
+    without_press = RelaxationSettings(press_evaluations=0)
+    expected = relax(press(packing, model, SETTINGS), model, without_press)
+    assert relax(packing, model, SETTINGS).to_row() == expected.to_row()
+    assert relax(packing, model, without_press).to_row() != expected.to_row()
+
+
 def test_press_of_no_evaluations_changes_nothing(model, packing_of):
     packing = packing_of(14, "e", 0)
     pressed = press(packing, model, RelaxationSettings(press_evaluations=0))
