@@ -61,11 +61,9 @@ def test_the_folder_of_a_private_server_is_removed_whatever_happens(
 ):
     monkeypatch.setattr(server.sys, "executable", "/bin/false")
     monkeypatch.setattr(server.tempfile, "tempdir", str(tmp_path))
-    context = server.server()
-    context.__enter__()
-    assert len(list(tmp_path.iterdir())) == 1
-    with pytest.raises(KeyboardInterrupt):
-        context.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    with pytest.raises(KeyboardInterrupt), server.server():
+        assert len(list(tmp_path.iterdir())) == 1
+        raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
 
