@@ -61,9 +61,14 @@ def test_the_folder_of_a_private_server_is_removed_whatever_happens(
 ):
     monkeypatch.setattr(server.sys, "executable", "/bin/false")
     monkeypatch.setattr(server.tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(KeyboardInterrupt), server.server():
-        assert len(list(tmp_path.iterdir())) == 1
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with server.server():
+            assert len(list(tmp_path.iterdir())) == 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 
