@@ -8,6 +8,7 @@ from ase.data import atomic_masses, chemical_symbols
 from csp.arrays import (
     AtomicNumbers,
     Bonds,
+    Moments,
     Positions,
     Scalars,
     Vectors,
@@ -76,6 +77,31 @@ class ElectrostaticPotential:
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", read_only(self.points))
         object.__setattr__(self, "values", read_only(self.values))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Multipoles:
+    """Distributed multipole moments of a molecule, on its nuclei.
+
+    Q_lκ = Σ_i q_i R_lκ(r_i − r_atom) with Racah-normalised regular solid harmonics:
+    Q10 = μ_z, Q11c = μ_x, Q11s = μ_y, Q20 = Σ q (3z² − r²) / 2, and so on.
+
+    Attributes:
+        moments: Of each atom about its nucleus, up to the hexadecapole, in the frame of
+            the molecule's positions, e Å^l; in the order Q00, Q10, Q11c, Q11s, Q20,
+            Q21c, Q21s, Q22c, Q22s, … Q44s.
+        level: Level of theory of the density, as text (``PBE0/6-311G(d,p)``).
+
+    References:
+        Stone, The Theory of Intermolecular Forces, 2nd ed. (2013), section 2.3 and
+        appendix E.
+    """
+
+    moments: Moments
+    level: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "moments", read_only(self.moments))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
