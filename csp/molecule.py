@@ -93,8 +93,7 @@ class Multipoles:
         level: Level of theory of the density, as text (``PBE0/6-311G(d,p)``).
 
     References:
-        Stone, The Theory of Intermolecular Forces, 2nd ed. (2013), section 2.3 and
-        appendix E.
+        Stone, The Theory of Intermolecular Forces, 2nd ed. (2013), ch. 2.
     """
 
     moments: Moments
@@ -113,6 +112,7 @@ class Conformer:
         molecule: The optimised geometry, centre of mass at the origin.
         relative_energy: Above the lowest conformer at the same level, kJ/mol.
         potential: Sample of its electrostatic potential.
+        multipoles: Multipole moments on its nuclei.
         level: Level of theory of geometry and energy, as text.
     """
 
@@ -120,4 +120,5 @@ class Conformer:
     molecule: Molecule
     relative_energy: float
     potential: ElectrostaticPotential
+    multipoles: Multipoles
     level: str

@@ -5,21 +5,25 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import occpy
 import pyscf
 
 from csp.conformers.electrostatics import electrostatic_potential
 from csp.conformers.gas_phase import GasPhaseMinimum, optimised
 from csp.conformers.graph import inchi_key
-from csp.conformers.settings import Level
+from csp.conformers.multipole_analysis import distributed_multipoles
+from csp.conformers.settings import Level, MultipoleLevel
 from csp.errors import ConvergenceError
 from csp.files import write_atomically
-from csp.molecule import ElectrostaticPotential, Molecule
+from csp.molecule import ElectrostaticPotential, Molecule, Multipoles
 
 VERSION = "1"
 """Raise when an algorithm of this package changes a number."""
+
+AnyLevel = TypeVar("AnyLevel", Level, MultipoleLevel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ class Calculations:
 
     The name of the file is a digest of everything that decides its content: what is
     calculated, the InChIKey, the geometry at the start (to 1e-4 Å), the level and the
-    version of PySCF. A file is whole or absent, so a run killed at any moment
-    continues with what it has, and nothing is computed twice.
+    version of PySCF, and that of occpy for multipoles. A file is whole or absent, so a
+    run killed at any moment continues with what it has, and nothing is computed twice.
 
     Attributes:
         folder: Where the files are.
@@ -58,6 +62,11 @@ class Calculations:
             np.array(found["values_kj_per_mol_per_e"]),
         )
 
+    def multipoles(self, molecule: Molecule, level: MultipoleLevel) -> Multipoles:
+        """The distributed multipoles of a geometry."""
+        found = self._recall("multipoles", molecule, level, _computed_multipoles)
+        return Multipoles(np.array(found["moments_e_angstrom_to_l"]), str(level))
+
     def has_minimum(self, start: Molecule, level: Level) -> bool:
         """Whether the minimum below ``start`` is known already."""
         return self._path("minimum", start, level).is_file()
@@ -66,12 +75,16 @@ class Calculations:
         """Whether the potential around a geometry is known already."""
         return self._path("potential", molecule, level).is_file()
 
+    def has_multipoles(self, molecule: Molecule, level: MultipoleLevel) -> bool:
+        """Whether the distributed multipoles of a geometry are known already."""
+        return self._path("multipoles", molecule, level).is_file()
+
     def _recall(
         self,
         kind: str,
         molecule: Molecule,
-        level: Level,
-        compute: Callable[[Molecule, Level], dict[str, Any]],
+        level: AnyLevel,
+        compute: Callable[[Molecule, AnyLevel], dict[str, Any]],
     ) -> dict[str, Any]:
         path = self._path(kind, molecule, level)
         if not path.is_file():
@@ -79,7 +92,9 @@ class Calculations:
         recalled: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return recalled
 
-    def _path(self, kind: str, molecule: Molecule, level: Level) -> Path:
+    def _path(
+        self, kind: str, molecule: Molecule, level: Level | MultipoleLevel
+    ) -> Path:
         parts = [
             VERSION,
             kind,
@@ -90,6 +105,8 @@ class Calculations:
             str(level),
             pyscf.__version__,
         ]
+        if isinstance(level, MultipoleLevel):
+            parts.append(occpy.__version__)
         digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
         return self.folder / f"{kind}-{digest}.json"
 
@@ -111,3 +128,8 @@ def _computed_potential(molecule: Molecule, level: Level) -> dict[str, Any]:
         "points_angstrom": found.points.tolist(),
         "values_kj_per_mol_per_e": found.values.tolist(),
     }
+
+
+def _computed_multipoles(molecule: Molecule, level: MultipoleLevel) -> dict[str, Any]:
+    found = distributed_multipoles(molecule, level)
+    return {"moments_e_angstrom_to_l": found.moments.tolist()}

@@ -32,7 +32,7 @@ CLOSEST_CONFORMERS = 0.1
 ENERGY_NOISE = 0.05
 """Two optimisations that reach one minimum differ by less, kJ/mol."""
 
-PROGRAMS = ("pyscf", "pyscf-dispersion", "geometric", "rdkit")
+PROGRAMS = ("pyscf", "pyscf-dispersion", "geometric", "rdkit", "occpy")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,6 +44,7 @@ class ConformerSet:
         inchi_key: Of the molecule.
         level: Of geometries and relative energies.
         potential_level: Of the electrostatic potentials.
+        multipole_level: Of the distributed multipoles.
         origin: ``computed``, ``cache`` or the path of a monomers file.
         failures: Why starting geometries led to no conformer, one sentence each.
     """
@@ -52,6 +53,7 @@ class ConformerSet:
     inchi_key: str
     level: str
     potential_level: str
+    multipole_level: str
     origin: str
     failures: tuple[str, ...]
 
@@ -104,6 +106,7 @@ def to_monomers(
         source=settings.source,
         level=found.level,
         potential_level=found.potential_level,
+        multipole_level=found.multipole_level,
         window_kj_per_mol=settings.conformer_window_kj_per_mol,
         programs={name: version(name) for name in PROGRAMS},
         command=command,
@@ -129,6 +132,7 @@ def _from_file(
             ("InChIKey", made.inchi_key, key),
             ("level", made.level, level_text(settings)),
             ("potential", made.potential_level, str(settings.potential_level)),
+            ("multipoles", made.multipole_level, str(settings.multipole_level)),
         )
         if there != here
     ]
@@ -150,7 +154,13 @@ def _from_file(
         if item.relative_energy <= settings.conformer_window_kj_per_mol
     ]
     return ConformerSet(
-        tuple(within), key, made.level, made.potential_level, str(path), ()
+        conformers=tuple(within),
+        inchi_key=key,
+        level=made.level,
+        potential_level=made.potential_level,
+        multipole_level=made.multipole_level,
+        origin=str(path),
+        failures=(),
     )
 
 
@@ -166,16 +176,8 @@ def _as_given(
             'set conformers = "generate" or give a file'
         )
     given = molecule.centred()
-    is_known = calculations.has_potential(given, settings.potential_level)
-    progress("electrostatic potential", 0, 1)
-    conformer = Conformer(
-        label="1",
-        molecule=given,
-        relative_energy=0.0,
-        potential=calculations.potential(given, settings.potential_level),
-        level=AS_GIVEN,
-    )
-    progress("electrostatic potential", 1, 1)
+    is_known = _is_charted(given, settings, calculations)
+    (conformer,) = _conformers([(given, 0.0)], settings, calculations, progress)
     return _set([conformer], settings, is_known=is_known, failures=())
 
 
@@ -192,27 +194,56 @@ def _searched(
     )
     minima_known = all(calculations.has_minimum(s, settings.level) for s in starts)
     minima, failures = _minima(starts, settings, calculations, progress)
-    kept = _kept(minima, settings.conformer_window_kj_per_mol)
-    is_known = minima_known and all(
-        calculations.has_potential(minimum.molecule, settings.potential_level)
-        for minimum, _ in kept
-    )
-    conformers = []
-    for i, (minimum, relative_energy) in enumerate(kept):
-        progress("electrostatic potential", i, len(kept))
-        conformers.append(
-            Conformer(
-                label=str(i + 1),
-                molecule=minimum.molecule,
-                relative_energy=relative_energy,
-                potential=calculations.potential(
-                    minimum.molecule, settings.potential_level
-                ),
-                level=str(settings.level),
-            )
+    kept = [
+        (minimum.molecule, relative_energy)
+        for minimum, relative_energy in _kept(
+            minima, settings.conformer_window_kj_per_mol
         )
-    progress("electrostatic potential", len(kept), len(kept))
+    ]
+    is_known = minima_known and all(
+        _is_charted(geometry, settings, calculations) for geometry, _ in kept
+    )
+    conformers = _conformers(kept, settings, calculations, progress)
     return _set(conformers, settings, is_known=is_known, failures=tuple(failures))
+
+
+def _is_charted(
+    geometry: Molecule, settings: MoleculeSettings, calculations: Calculations
+) -> bool:
+    """Whether the charge distribution of a geometry needs no calculation."""
+    return calculations.has_potential(
+        geometry, settings.potential_level
+    ) and calculations.has_multipoles(geometry, settings.multipole_level)
+
+
+def _conformers(
+    geometries: list[tuple[Molecule, float]],
+    settings: MoleculeSettings,
+    calculations: Calculations,
+    progress: Progress,
+) -> list[Conformer]:
+    """Geometries and their relative energies, with their charge distributions."""
+    n = len(geometries)
+    potentials, multipoles = [], []
+    for i, (geometry, _) in enumerate(geometries):
+        progress("electrostatic potential", i, n)
+        potentials.append(calculations.potential(geometry, settings.potential_level))
+    progress("electrostatic potential", n, n)
+    for i, (geometry, _) in enumerate(geometries):
+        progress("distributed multipoles", i, n)
+        multipoles.append(calculations.multipoles(geometry, settings.multipole_level))
+    progress("distributed multipoles", n, n)
+    return [
+        Conformer(
+            label=str(i + 1),
+            molecule=geometry,
+            relative_energy=relative_energy,
+            potential=potentials[i],
+            multipoles=multipoles[i],
+            level=level_text(settings),
+        )
+        for i, (geometry, relative_energy) in enumerate(geometries)
+    ]
 
 
 def _minima(
@@ -269,6 +300,7 @@ def _set(
         inchi_key=inchi_key(conformers[0].molecule),
         level=level_text(settings),
         potential_level=str(settings.potential_level),
+        multipole_level=str(settings.multipole_level),
         origin="cache" if is_known else "computed",
         failures=failures,
     )

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers
 
+from csp.conformers.multipole_analysis import N_MOMENTS
 from csp.errors import InputError
 from csp.files import write_atomically
-from csp.molecule import Conformer, ElectrostaticPotential, Molecule
+from csp.molecule import Conformer, ElectrostaticPotential, Molecule, Multipoles
 
-FORMAT = "csp monomers 1"
+FORMAT = "csp monomers 2"
 POSITION_DIGITS = 8
 POTENTIAL_DIGITS = 3
+MOMENT_DIGITS = 6
 ENERGY_DIGITS = 4
 
 
@@ -29,6 +31,7 @@ class Provenance:
         source: What the user gave.
         level: Of geometries and relative energies.
         potential_level: Of the electrostatic potential.
+        multipole_level: Of the distributed multipoles.
         window_kj_per_mol: Energy above the lowest up to which the set is complete.
         programs: Name and version of every program that decided a number.
         command: What was typed.
@@ -39,6 +42,7 @@ class Provenance:
     source: str
     level: str
     potential_level: str
+    multipole_level: str
     window_kj_per_mol: float
     programs: dict[str, str]
     command: str
@@ -56,7 +60,11 @@ class Monomers:
 
 
 def monomers_text(monomers: Monomers) -> str:
-    """JSON: geometry to 1e-8 Å, potential to 0.001 kJ/mol/e, energy to 1e-4 kJ/mol."""
+    """JSON with limited digits.
+
+    Geometry to 1e-8 Å, potential to 0.001 kJ/mol/e, energy to 1e-4 kJ/mol, multipole
+    moments to 1e-6 e Å^l.
+    """
     document = {
         "format": FORMAT,
         **asdict(monomers.provenance),
@@ -76,6 +84,9 @@ def _conformer_document(conformer: Conformer) -> dict[str, Any]:
         ).tolist(),
         "potential_values_kj_per_mol_per_e": np.round(
             potential.values, POTENTIAL_DIGITS
+        ).tolist(),
+        "multipole_moments_e_angstrom_to_l": np.round(
+            conformer.multipoles.moments, MOMENT_DIGITS
         ).tolist(),
     }
 
@@ -121,36 +132,44 @@ def monomers_from_text(text: str, name: str) -> Monomers:
     """
     try:
         document = json.loads(text)
-        is_known = document["format"] == FORMAT
-        provenance = Provenance(**{key: document[key] for key in _PROVENANCE_KEYS})
-        conformers = tuple(
-            _conformer(item, provenance.level) for item in document["conformers"]
-        )
+        found = document["format"]
+        if found == FORMAT:
+            provenance = Provenance(**{key: document[key] for key in _PROVENANCE_KEYS})
+            conformers = tuple(
+                _conformer(item, provenance) for item in document["conformers"]
+            )
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{name} is not a monomers.json of csp ({error!r}): compute the "
-            "conformers again"
+            "conformers again with csp monomers"
         ) from error
-    if not is_known:
+    if found != FORMAT:
         raise InputError(
-            f"{name} has the format {document['format']!r}, but {FORMAT!r} is needed: "
-            "compute the conformers again"
+            f"{name} has the format {found!r}, but {FORMAT!r} is needed, which also "
+            "holds distributed multipoles: compute the conformers again with csp "
+            "monomers"
         )
     if not conformers:
         raise InputError(f"{name} has no conformers: compute them again")
     return Monomers(provenance, conformers)
 
 
-def _conformer(document: dict[str, Any], level: str) -> Conformer:
+def _conformer(document: dict[str, Any], provenance: Provenance) -> Conformer:
+    molecule = molecule_from_document(document)
+    moments = np.array(document["multipole_moments_e_angstrom_to_l"], dtype=float)
     return Conformer(
         label=str(document["label"]),
-        molecule=molecule_from_document(document),
+        molecule=molecule,
         relative_energy=float(document["relative_energy_kj_per_mol"]),
         potential=ElectrostaticPotential(
             np.array(document["potential_points_angstrom"], dtype=float),
             np.array(document["potential_values_kj_per_mol_per_e"], dtype=float),
         ),
-        level=level,
+        multipoles=Multipoles(
+            moments.reshape(len(molecule.positions), N_MOMENTS),
+            provenance.multipole_level,
+        ),
+        level=provenance.level,
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Dispersion = Literal["d4", "d3bj", "none"]
 
@@ -16,6 +16,8 @@ class Level:
     'PBE0-D4/def2-SVP'
     >>> str(Level("pbe0", "none", "def2-tzvp"))
     'PBE0/def2-TZVP'
+    >>> str(Level("pbe0", "none", "6-311g(d,p)"))
+    'PBE0/6-311G(d,p)'
     """
 
     functional: str
@@ -24,8 +26,52 @@ class Level:
 
     def __str__(self) -> str:
         suffix = {"d4": "-D4", "d3bj": "-D3(BJ)", "none": ""}[self.dispersion]
-        basis = self.basis.upper().replace("DEF2-", "def2-")
-        return f"{self.functional.upper()}{suffix}/{basis}"
+        return f"{self.functional.upper()}{suffix}/{_basis_text(self.basis)}"
+
+
+def _basis_text(basis: str) -> str:
+    """A basis as it is printed; Pople's polarisation functions in small letters."""
+    name, bracket, polarisation = basis.upper().partition("(")
+    if name[:1].isdigit():
+        polarisation = polarisation.lower()
+    return name.replace("DEF2-", "def2-") + bracket + polarisation
+
+
+SWITCH_EXPONENT = 4.0
+"""GDMA's default ``SWITCH``, bohr⁻²."""
+
+HYDROGEN_RADIUS = 0.325
+"""GDMA's default radius of hydrogen, Å; that of every other element is 0.65 Å."""
+
+
+@dataclass(frozen=True, slots=True)
+class MultipoleLevel:
+    """A density, and how it is divided into multipoles on the nuclei.
+
+    >>> density = Level("pbe0", "none", "6-311g(d,p)")
+    >>> str(MultipoleLevel(density))
+    'PBE0/6-311G(d,p)'
+    >>> str(MultipoleLevel(density, switch_exponent=0.0, hydrogen_radius=0.65))
+    'PBE0/6-311G(d,p), DMA switch 0, DMA hydrogen radius 0.65 Å'
+
+    Attributes:
+        density: Level of the density.
+        switch_exponent: Sum of two Gaussian exponents above which their product goes
+            to the nearest atom analytically; softer ones are divided in space, bohr⁻².
+        hydrogen_radius: Of hydrogen in that division, Å.
+    """
+
+    density: Level
+    switch_exponent: float = SWITCH_EXPONENT
+    hydrogen_radius: float = HYDROGEN_RADIUS
+
+    def __str__(self) -> str:
+        text = str(self.density)
+        if self.switch_exponent != SWITCH_EXPONENT:
+            text += f", DMA switch {self.switch_exponent:g}"
+        if self.hydrogen_radius != HYDROGEN_RADIUS:
+            text += f", DMA hydrogen radius {self.hydrogen_radius:g} Å"
+        return text
 
 
 class MoleculeSettings(BaseModel):
@@ -88,6 +134,37 @@ class MoleculeSettings(BaseModel):
         min_length=1,
         description="Basis of the density that gives the electrostatic potential",
     )
+    multipole_basis: str = Field(
+        default="6-311g(d,p)",
+        min_length=1,
+        description="Basis of the density that gives the distributed multipoles",
+    )
+    dma_switch_exponent: float = Field(
+        default=SWITCH_EXPONENT,
+        ge=0.0,
+        le=1000.0,
+        description=(
+            "GDMA's SWITCH: products of Gaussians of a larger total exponent go to "
+            "the nearest atom, softer ones are divided in space, bohr^-2"
+        ),
+    )
+    dma_hydrogen_radius_angstrom: float = Field(
+        default=HYDROGEN_RADIUS,
+        gt=0.0,
+        le=2.0,
+        description=(
+            "Radius of hydrogen when space is divided between the atoms, Å; that of "
+            "every other element is 0.65 Å"
+        ),
+    )
+    multipoles: tuple[str, ...] = Field(
+        default=(),
+        max_length=1,
+        description=(
+            "Path of a GDMA punch file, relative to the settings file, with the "
+            "multipoles of a geometry as_given; they are computed without it"
+        ),
+    )
     monomers: str | None = Field(
         default=None,
         min_length=1,
@@ -106,3 +183,21 @@ class MoleculeSettings(BaseModel):
     def potential_level(self) -> Level:
         """Level of the density that gives the electrostatic potential."""
         return Level(self.functional, "none", self.potential_basis)
+
+    @property
+    def multipole_level(self) -> MultipoleLevel:
+        """Level of the distributed multipoles."""
+        return MultipoleLevel(
+            Level(self.functional, "none", self.multipole_basis),
+            self.dma_switch_exponent,
+            self.dma_hydrogen_radius_angstrom,
+        )
+
+    @model_validator(mode="after")
+    def _multipoles_belong_to_a_geometry(self) -> "MoleculeSettings":
+        if self.multipoles and self.conformers != "as_given":
+            raise ValueError(
+                "multipoles names a punch file of one geometry: set "
+                'conformers = "as_given" and that geometry as source, or leave it out'
+            )
+        return self

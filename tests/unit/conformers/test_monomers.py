@@ -25,7 +25,7 @@ from csp.conformers.monomers_file import (
 from csp.conformers.reading import read_molecule
 from csp.conformers.settings import MoleculeSettings
 from csp.errors import ConvergenceError, InputError
-from csp.molecule import Conformer, ElectrostaticPotential, Molecule
+from csp.molecule import Conformer, ElectrostaticPotential, Molecule, Multipoles
 from csp.units import KJ_PER_MOL_PER_HARTREE
 
 OXALIC = MoleculeSettings(source="OC(=O)C(=O)O", name="oxalic acid", n_embeddings=5)
@@ -45,6 +45,7 @@ class Chemistry:
     def __init__(self):
         self.optimised = []
         self.potentials = []
+        self.multipoles = []
         self.kill_at = None
         self.fail_at = None
 
@@ -61,12 +62,19 @@ class Chemistry:
         self.potentials.append(molecule)
         return ElectrostaticPotential(np.eye(3) * 5.0, np.array([1.0, 2.0, -3.0]))
 
+    def analysis(self, molecule, level):
+        self.multipoles.append(molecule)
+        moments = np.zeros((len(molecule.positions), 25))
+        moments[:, 0] = np.linspace(-0.1, 0.1, len(moments))
+        return Multipoles(moments, str(level))
+
 
 @pytest.fixture
 def chemistry(monkeypatch):
     fake = Chemistry()
     monkeypatch.setattr(calculations, "optimised", fake.minimum)
     monkeypatch.setattr(calculations, "electrostatic_potential", fake.potential)
+    monkeypatch.setattr(calculations, "distributed_multipoles", fake.analysis)
     return fake
 
 
@@ -81,6 +89,7 @@ def test_search_labels_by_energy_within_the_window(chemistry, tmp_path):
     assert_allclose(energies, [0.0, 10.0, 20.0], rtol=0, atol=1e-4)
     assert (found.origin, found.level) == ("computed", "PBE0-D4/def2-SVP")
     assert found.potential_level == "PBE0/def2-TZVP"
+    assert found.multipole_level == "PBE0/6-311G(d,p)"
     assert found.inchi_key == "MUBZPKHOEPUJKR-UHFFFAOYSA-N"
     assert (len(chemistry.optimised), len(chemistry.potentials)) == (N_STARTS, 3)
 
@@ -194,6 +203,8 @@ def test_monomers_file_stands_for_the_search(chemistry, tmp_path):
     [
         ({"functional": "pbe"}, r"level PBE0-D4/def2-SVP, the settings ask for PBE-D4"),
         ({"potential_basis": "def2-svp"}, r"potential PBE0/def2-TZVP, .*PBE0/def2-SVP"),
+        ({"multipole_basis": "sto-3g"}, r"multipoles PBE0/6-311G.*ask for PBE0/STO-3G"),
+        ({"dma_switch_exponent": 0.0}, r"multipoles .* ask for .*, DMA switch 0"),
         ({"conformer_window_kj_per_mol": 40.0}, r"up to 25 kJ/mol, .* ask for 40 kJ"),
         ({"monomers": "absent.json"}, r"absent.json cannot be read: correct its path"),
     ],
@@ -228,7 +239,7 @@ def test_text_that_is_no_monomers_file(text, message):
 
 PROVENANCE = Provenance(
     inchi_key="K", smiles="S", source="s", level="L", potential_level="P",
-    window_kj_per_mol=25.0, programs={"pyscf": "2"}, command="c",
+    multipole_level="M", window_kj_per_mol=25.0, programs={"pyscf": "2"}, command="c",
 )  # fmt: skip
 
 
@@ -236,21 +247,33 @@ def test_old_format_and_empty_list_are_refused():
     text = monomers_text(Monomers(PROVENANCE, ()))
     with pytest.raises(InputError, match=r"m.json has no conformers"):
         monomers_from_text(text, "m.json")
-    with pytest.raises(InputError, match="has the format 'csp monomers 0', but"):
-        monomers_from_text(text.replace("monomers 1", "monomers 0"), "m.json")
+    with pytest.raises(
+        InputError, match=r"has the format 'csp monomers 1', but .* with csp monomers"
+    ):
+        monomers_from_text('{"format": "csp monomers 1"}', "m.json")
 
 
 def reals(shape, bound):
     return hnp.arrays(np.float64, shape, elements=st.floats(-bound, bound))
 
 
-@given(positions=reals((3, 3), 50.0), points=reals((4, 3), 50.0), values=reals(4, 1e3))
-def test_written_and_read_again(positions, points, values):
+@given(
+    positions=reals((3, 3), 50.0),
+    points=reals((4, 3), 50.0),
+    values=reals(4, 1e3),
+    moments=reals((3, 25), 10.0),
+)
+def test_written_and_read_again(positions, points, values, moments):
     molecule = Molecule(
         np.array([8, 1, 1]), positions, np.array([[0, 1], [0, 2]]), -1, "hydroxonium é"
     )
     conformer = Conformer(
-        "1", molecule, 1.5, ElectrostaticPotential(points, values), "L"
+        label="1",
+        molecule=molecule,
+        relative_energy=1.5,
+        potential=ElectrostaticPotential(points, values),
+        multipoles=Multipoles(moments, "M"),
+        level="L",
     )
     monomers = Monomers(PROVENANCE, (conformer,))
     text = monomers_text(monomers)
@@ -264,6 +287,8 @@ def test_written_and_read_again(positions, points, values):
     assert_allclose(again.molecule.positions, positions, rtol=0, atol=0.6e-8)
     assert_allclose(again.potential.points, points, rtol=0, atol=0.6e-3)
     assert_allclose(again.potential.values, values, rtol=0, atol=0.6e-3)
+    assert_allclose(again.multipoles.moments, moments, rtol=0, atol=0.6e-6)
+    assert again.multipoles.level == "M"
     assert monomers_text(read) == text
 
 
@@ -273,5 +298,5 @@ def test_file_is_written_and_read(tmp_path, chemistry):
     assert inchi_key(read.conformers[0].molecule) == read.provenance.inchi_key
     assert read.provenance.command == "pytest"
     assert set(read.provenance.programs) == {
-        "pyscf", "pyscf-dispersion", "geometric", "rdkit"
+        "pyscf", "pyscf-dispersion", "geometric", "rdkit", "occpy"
     }  # fmt: skip

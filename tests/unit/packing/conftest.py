@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from csp.conformers.monomers_file import read_monomers
-from csp.molecule import Conformer, ElectrostaticPotential, Molecule
+from csp.molecule import Conformer, ElectrostaticPotential, Molecule, Multipoles
 from csp.point_groups import molecular_symmetry, symmetrised
 from csp.potentials.force_field import RigidMolecule, rigid_molecule
 from csp.potentials.settings import PotentialSettings
@@ -21,8 +21,9 @@ def rigid(label, numbers, positions):
     molecule = molecule.centred()
     molecule, symmetry = symmetrised(molecule, molecular_symmetry(molecule))
     potential = ElectrostaticPotential(np.full((1, 3), 9.0), np.ones(1))
+    multipoles = Multipoles(np.zeros((n, 25)), "none")
     return RigidMolecule(
-        conformer=Conformer(label, molecule, 0.0, potential, "ideal"),
+        conformer=Conformer(label, molecule, 0.0, potential, multipoles, "ideal"),
         types=("X",) * n,
         symmetry=symmetry,
         atoms=molecule.positions,

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 
 from csp.conformers.monomers_file import read_monomers
 from csp.errors import InputError
-from csp.molecule import Conformer, ElectrostaticPotential, Molecule
+from csp.molecule import Conformer, ElectrostaticPotential, Molecule, Multipoles
 from csp.potentials.charges import fit_error, fitted_charges
 from csp.potentials.exp6 import ForceFieldName, parameter_set
 from csp.potentials.force_field import (
@@ -100,9 +100,11 @@ def test_conformer_of_an_element_without_parameters_is_refused():
     numbers = np.where(source.atomic_numbers == 6, 14, source.atomic_numbers)
     silicon = Molecule(numbers, source.positions, source.bonds, 0, "a silicon acid")
     potential = ElectrostaticPotential(np.full((1, 3), 9.0), np.ones(1))
+    multipoles = Multipoles(np.zeros((len(numbers), 25)), "none")
     with pytest.raises(InputError, match="no parameters for Si as bonded in a silicon"):
         rigid_molecule(
-            Conformer("1", silicon, 0.0, potential, "test"), PotentialSettings()
+            Conformer("1", silicon, 0.0, potential, multipoles, "test"),
+            PotentialSettings(),
         )
 
 
