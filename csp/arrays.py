@@ -33,10 +33,10 @@ Cell: TypeAlias = Float[np.ndarray, "3 3"]
 CellParameters: TypeAlias = Float[np.ndarray, "6"]
 """a, b, c in Å and α, β, γ in degrees."""
 
-RotationMoments: TypeAlias = Float[np.ndarray, "n_atoms 25"]
-"""Multipole moments Q00, Q10, Q11c, … Q44s of each atom, e Å^l; see ``Multipoles``."""
+Moments: TypeAlias = Float[np.ndarray, "_ 25"]
+"""Multipole moments Q00, Q10, Q11c, … Q44s of each site, e Å^l; see ``Multipoles``."""
 
-Matrix: TypeAlias = Float[np.ndarray, "3 3"]
+RotationMatrix: TypeAlias = Float[np.ndarray, "3 3"]
 """Orthogonal matrix acting on columns: ``x' = R x``."""
 
 RotationMatrices: TypeAlias = Float[np.ndarray, "_ 3 3"]
