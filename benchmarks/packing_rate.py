@@ -24,7 +24,7 @@ from csp.geometry import volume
 from csp.packing.placement import expected_volume, place
 from csp.packing.sampling import as_point, sobol_points
 from csp.packing.settings import PackingSettings
-from csp.potentials.force_field import rigid_molecule
+from csp.potentials.bodies import rigid_molecule
 from csp.potentials.settings import PotentialSettings
 from csp.records import CrystalKey, RigidPacking, Status
 from csp.relaxation.rigid_body import force_field_model, press, relax

@@ -15,7 +15,7 @@ from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.geometry import parameters_from_cell
 from csp.packing.expansion import crystal_of
-from csp.potentials.force_field import RigidMolecule
+from csp.potentials.bodies import RigidMolecule
 from csp.records import Progress, Relaxation, Status
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from csp.crystal import Crystal
-from csp.potentials.force_field import RigidMolecule
+from csp.potentials.bodies import RigidMolecule
 from csp.records import RigidPacking
 from csp.spacegroups import cartesian_rotations, space_group
 

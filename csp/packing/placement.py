@@ -22,7 +22,7 @@ from csp.geometry import (
 from csp.packing.sampling import Point
 from csp.packing.settings import PackingSettings
 from csp.point_groups import axial, invariant_directions, orientations_on_site
-from csp.potentials.force_field import RigidMolecule
+from csp.potentials.bodies import RigidMolecule
 from csp.records import CrystalKey, RigidPacking
 from csp.spacegroups import Site, SpaceGroup, cartesian_rotations
 

@@ -1,127 +1,41 @@
-"""A force field for one molecule: sites, pair tables and how far sums go."""
+"""The lattice sums of a crystal of rigid bodies: tables, reach, energy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import erf, erfcinv
 
-from csp.arrays import Cell, Matrix, Positions, RotationMatrices, Scalars, Vectors
+from csp.arrays import Cell, Matrix, Moments, RotationMatrices, Scalars, Vectors
 from csp.errors import InputError
-from csp.molecule import Conformer, Molecule
-from csp.point_groups import MolecularSymmetry, molecular_symmetry, symmetrised
-from csp.potentials.atom_types import atom_types, neighbours_of
-from csp.potentials.charges import fit_error, fitted_charges
-from csp.potentials.exp6 import ParameterSet, parameter_set
+from csp.potentials.bodies import Body
+from csp.potentials.exp6 import ParameterSet
 from csp.potentials.kernels.energy import TERMS, energy_and_gradient
 from csp.potentials.kernels.tables import Cutoffs, Gradient, Images, Pairs, Sites
 from csp.potentials.settings import PotentialSettings
+from csp.potentials.solid_harmonics import operators
 from csp.potentials.walls import wall_of
 from csp.spacegroups import Site, SpaceGroup, cartesian_rotations
-from csp.units import COULOMB_CONSTANT
-
-_HYDROGEN = 1
+from csp.units import COULOMB_CONSTANT, KJ_PER_MOL_PER_GPA_ANGSTROM3
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class RigidMolecule:
-    """A conformer as the force field sees it.
-
-    Attributes:
-        conformer: What it was made from.
-        types: Force-field type of each site.
-        symmetry: Point group; atoms, sites and charges have it to rounding.
-        atoms: Positions of the atoms, centre of mass at the origin, Å.
-        sites: Positions of the sites (hydrogens foreshortened), same frame, Å.
-        charges: e.
-        charge_fit_error: Relative root mean square error of the charges' potential.
-    """
-
-    conformer: Conformer
-    types: tuple[str, ...]
-    symmetry: MolecularSymmetry
-    atoms: Positions
-    sites: Positions
-    charges: Scalars
-    charge_fit_error: float
-
-
-def interaction_sites(molecule: Molecule, foreshortening: float) -> Positions:
-    """Atomic positions with the hydrogens moved towards the atom they are bonded to.
-
-    Args:
-        molecule: Its geometry.
-        foreshortening: How far, Å.
-    """
-    sites = np.array(molecule.positions)
-    for atom, bonded in enumerate(neighbours_of(molecule)):
-        if molecule.atomic_numbers[atom] == _HYDROGEN and len(bonded) == 1:
-            bond = molecule.positions[bonded[0]] - molecule.positions[atom]
-            sites[atom] += foreshortening * bond / np.linalg.norm(bond)
-    return sites
-
-
-def rigid_molecule(conformer: Conformer, settings: PotentialSettings) -> RigidMolecule:
-    """Type the atoms of a conformer and fit its charges.
-
-    Raises:
-        InputError: If atoms have no parameters.
-    """
-    centred = conformer.molecule.centred()
-    molecule, symmetry = symmetrised(centred, molecular_symmetry(centred))
-    parameters = parameter_set(settings.force_field)
-    types = atom_types(molecule, settings.force_field)
-    sites = interaction_sites(molecule, parameters.foreshortening)
-    charges = fitted_charges(conformer.potential, sites, float(molecule.charge))
-    charges = charges[symmetry.permutations].mean(axis=0)
-    return RigidMolecule(
-        conformer=conformer,
-        types=types,
-        symmetry=symmetry,
-        atoms=molecule.positions,
-        sites=sites,
-        charges=charges,
-        charge_fit_error=fit_error(conformer.potential, sites, charges),
-    )
-
-
-@runtime_checkable
-class SiteModel(Protocol):
-    """What the sums need to know of a body: sites, their types and their charges."""
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        """Force-field type of each site."""
-        ...
-
-    @property
-    def sites(self) -> Positions:
-        """Positions of the sites about the centre of mass, Å."""
-        ...
-
-    @property
-    def charges(self) -> Scalars:
-        """Charge of each site, e."""
-        ...
-
-
-def site_table(bodies: Sequence[SiteModel]) -> Sites:
+def site_table(bodies: Sequence[Body]) -> Sites:
     """Sites of the bodies of the asymmetric unit, one after the other."""
-    counts = [len(body.charges) for body in bodies]
+    counts = [len(body.types) for body in bodies]
     radii = [np.linalg.norm(body.sites, axis=1).max() for body in bodies]
     return Sites(
-        offsets=np.concatenate([np.asarray(body.sites) for body in bodies]),
-        charges=np.concatenate([np.asarray(body.charges) for body in bodies]),
+        offsets=np.concatenate([body.sites for body in bodies]),
+        operators=np.concatenate([operators(body.moments) for body in bodies]),
+        rank=max(body.rank for body in bodies),
         start=np.cumsum([0, *counts]),
         radius=np.array(radii),
     )
 
 
-def pair_table(bodies: Sequence[SiteModel], parameters: ParameterSet) -> Pairs:
+def pair_table(bodies: Sequence[Body], parameters: ParameterSet) -> Pairs:
     """Exp-6 parameters and walls of all pairs of sites."""
     types = [kind for body in bodies for kind in body.types]
-    charges = np.concatenate([np.asarray(body.charges) for body in bodies])
+    charges = np.concatenate([body.charges for body in bodies])
     n = len(types)
     table = np.zeros((7, n, n))
     for i in range(n):
@@ -135,14 +49,34 @@ def pair_table(bodies: Sequence[SiteModel], parameters: ParameterSet) -> Pairs:
 def images_of(group: SpaceGroup, sites: Sequence[Site], cell: Cell) -> Images:
     """The molecules of a cell: every body on its site, moved by the operations."""
     cartesian = cartesian_rotations(group, cell)
-    chosen = np.concatenate([site.images for site in sites])
-    body = np.repeat(np.arange(len(sites)), [len(site.images) for site in sites])
-    counts = np.array([len(site.images) for site in sites])
+    return images_from(
+        group.rotations, cartesian, group.translations, [site.images for site in sites]
+    )
+
+
+def images_from(
+    rotations: np.ndarray,
+    cartesian: np.ndarray,
+    translations: np.ndarray,
+    chosen: Sequence[np.ndarray],
+) -> Images:
+    """The molecules of a cell, from the operations that make each body's copies.
+
+    Args:
+        rotations: Of all operations, for fractional columns.
+        cartesian: The same for Cartesian columns.
+        translations: Of all operations, fractional.
+        chosen: For each body the operations that make its copies; the first is the
+            identity.
+    """
+    counts = np.array([len(own) for own in chosen])
+    body = np.repeat(np.arange(len(chosen)), counts)
+    all_chosen = np.concatenate(chosen)
     return Images(
         body=body.astype(np.int64),
-        rotation=np.ascontiguousarray(group.rotations[chosen]),
-        cartesian=np.ascontiguousarray(cartesian[chosen]),
-        translation=np.ascontiguousarray(group.translations[chosen]),
+        rotation=np.ascontiguousarray(rotations[all_chosen]),
+        cartesian=np.ascontiguousarray(cartesian[all_chosen]),
+        translation=np.ascontiguousarray(translations[all_chosen]),
         first=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64),
         copies=counts.astype(np.int64),
     )
@@ -158,17 +92,22 @@ def cutoffs_for(
     """
     alpha = float(erfcinv(settings.ewald_accuracy)) / settings.ewald_cutoff
     counts = np.repeat(images.copies, np.diff(sites.start)).astype(float)
+    tail = 0.0
+    if settings.tail_correction:
+        tail = 0.5 * float(counts @ pairs.dispersion @ counts)
+        tail *= _tail_integral(settings.cutoff, settings.switch_width)
     return Cutoffs(
         switch_on=settings.cutoff - settings.switch_width,
         cutoff=settings.cutoff,
-        alpha=alpha if np.any(sites.charges != 0.0) else 0.0,
+        contact=float(pairs.wall.max()),
+        higher_on=settings.multipole_cutoff - settings.multipole_switch_width,
+        higher=settings.multipole_cutoff,
+        alpha=alpha if np.any(sites.operators != 0.0) else 0.0,
         ewald=settings.ewald_cutoff,
         reciprocal=2.0 * alpha * float(np.sqrt(-np.log(settings.ewald_accuracy))),
-        tail=0.5
-        * float(counts @ pairs.dispersion @ counts)
-        * _tail_integral(settings.cutoff, settings.switch_width),
-        pressure=0.0,
-        constant=_ewald_constant(sites, images, alpha),
+        tail=tail,
+        pressure=settings.pressure_gpa * KJ_PER_MOL_PER_GPA_ANGSTROM3,
+        constant=_ewald_constants(sites, images, alpha),
     )
 
 
@@ -182,18 +121,45 @@ def _tail_integral(cutoff: float, width: float) -> float:
     return inner + 4.0 * np.pi / (3.0 * cutoff**3)
 
 
-def _ewald_constant(sites: Sites, images: Images, alpha: float) -> float:
-    """Minus the self energy of the charges and the pairs within molecules, kJ/mol."""
-    total = 0.0
+def _ewald_constants(sites: Sites, images: Images, alpha: float) -> Scalars:
+    """Minus the self energies and the pairs within molecules, kJ/mol.
+
+    Self: ``α q²/√π`` and ``2α³μ²/(3√π)``; pairs: charges and dipoles in erf(αr)/r.
+
+    Returns:
+        Charge–charge, charge–dipole and dipole–dipole terms of the cell.
+    """
+    total = np.zeros(3)
     for body, count in enumerate(images.copies):
         own = slice(sites.start[body], sites.start[body + 1])
-        charges, offsets = sites.charges[own], sites.offsets[own]
-        total += count * alpha / np.sqrt(np.pi) * float(charges @ charges)
-        i, j = np.triu_indices(len(charges), k=1)
-        distances = np.linalg.norm(offsets[i] - offsets[j], axis=1)
-        pairs = charges[i] * charges[j] * erf(alpha * distances) / distances
-        total += count * float(pairs.sum())
+        charges, dipoles = sites.operators[own, 0], sites.operators[own, 1:4]
+        total[0] += count * alpha / np.sqrt(np.pi) * float(charges @ charges)
+        squares = float(np.sum(dipoles**2))
+        total[2] += count * 2.0 * alpha**3 / (3.0 * np.sqrt(np.pi)) * squares
+        total += count * _within(sites.offsets[own], sites.operators[own], alpha)
     return -COULOMB_CONSTANT * total
+
+
+def _within(offsets: Vectors, moments: Moments, alpha: float) -> Scalars:
+    """``(q_i + μ_i·∇)(q_j − μ_j·∇) erf(αr)/r`` over the pairs of sites, by term."""
+    i, j = np.triu_indices(len(offsets), k=1)
+    away = offsets[i] - offsets[j]
+    r = np.linalg.norm(away, axis=1)
+    gauss = 2.0 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * r) ** 2))
+    e0 = erf(alpha * r) / r
+    e1 = (e0 - gauss) / r**2
+    e2 = (3.0 * e1 - 2.0 * alpha**2 * gauss) / r**2
+    charges, dipoles = moments[:, 0], moments[:, [2, 3, 1]]
+    a = np.sum(dipoles[i] * away, axis=1)
+    b = np.sum(dipoles[j] * away, axis=1)
+    both = np.sum(dipoles[i] * dipoles[j], axis=1)
+    return np.array(
+        [
+            np.sum(charges[i] * charges[j] * e0),
+            np.sum((charges[i] * b - charges[j] * a) * e1),
+            np.sum(both * e1 - a * b * e2),
+        ]
+    )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

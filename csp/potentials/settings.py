@@ -1,5 +1,7 @@
 """Settings of the force field."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from csp.potentials.exp6 import ForceFieldName
@@ -18,13 +20,37 @@ class PotentialSettings(BaseModel):
         12.0,
         ge=6.0,
         le=30.0,
-        description="distance at which exp-6 ends, Å; a tail correction adds the rest",
+        description="distance of two sites at which exp-6 ends, Å",
     )
     switch_width: float = Field(
         2.0,
         ge=0.5,
         le=5.0,
         description="width over which exp-6 is switched off before the cutoff, Å",
+    )
+    tail_correction: bool = Field(
+        default=True,
+        description="add the dispersion beyond the cutoff as in a uniform fluid",
+    )
+    electrostatics: Literal["multipoles", "charges"] = Field(
+        "multipoles",
+        description="distributed multipoles to rank 4, or fitted point charges",
+    )
+    multipole_cutoff: float = Field(
+        15.0,
+        ge=8.0,
+        le=40.0,
+        description="distance of centres of mass at which interactions above "
+        "dipole–dipole end, Å",
+    )
+    multipole_switch_width: float = Field(
+        1.0,
+        ge=0.1,
+        le=5.0,
+        description="width over which they are switched off before it, Å",
+    )
+    pressure_gpa: float = Field(
+        0.0, ge=-1.0, le=100.0, description="external pressure, GPa"
     )
     ewald_cutoff: float = Field(
         10.0,

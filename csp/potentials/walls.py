@@ -2,9 +2,9 @@
 
 ``A e^{−Br} − C r⁻⁶ + q q'/r`` is unbounded below where r⁻⁶ or two opposite charges win.
 Inside the *wall*, the distance at which the pair's repulsive force has its inner
-maximum, the energy goes on as ``U_w + F_w x + κ x³`` with ``x = r_w − r``: it rises
-monotonically to a finite value at r = 0, and energy, force and force constant are
-continuous.
+maximum, exp-6 goes on as ``U_w + F_w x + κ x³`` with ``x = r_w − r`` and multipoles
+interact at a distance that stays above 4/5 of r_w, so that the whole rises to a finite
+value at r = 0; energy and force are continuous at the wall.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ _FALLBACK = 1.2
 
 
 class Wall(NamedTuple):
-    """Where the continuation starts, its energy, force and cubic coefficient."""
+    """Where the continuation of exp-6 starts, its energy, force and cubic coefficient."""
 
     distance: float
     energy: float
@@ -70,7 +70,7 @@ def wall_of(exp6: Exp6, charge_product: float) -> Wall:
     at = np.array([distance])
     return Wall(
         distance,
-        float(pair_energy(exp6, charge_product, at)[0]),
-        max(float(pair_force(exp6, charge_product, at)[0]), _WEAKEST_FORCE),
+        float(pair_energy(exp6, 0.0, at)[0]),
+        max(float(pair_force(exp6, 0.0, at)[0]), _WEAKEST_FORCE),
         _CUBIC,
     )

@@ -32,14 +32,16 @@ def contact_table(pairs: Pairs) -> Pairs:
 
 def press_cutoffs(contacts: Pairs) -> Cutoffs:
     """Sums that end at the largest contact distance, without charges."""
-    reach = float(contacts.wall.max())
     return Cutoffs(
-        switch_on=reach,
-        cutoff=reach,
+        switch_on=0.0,
+        cutoff=0.0,
+        contact=float(contacts.wall.max()),
+        higher_on=0.0,
+        higher=0.0,
         alpha=0.0,
         ewald=0.0,
         reciprocal=0.0,
         tail=0.0,
         pressure=_PRESSURE_GPA * KJ_PER_MOL_PER_GPA_ANGSTROM3,
-        constant=0.0,
+        constant=np.zeros(3),
     )

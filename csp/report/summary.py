@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from csp.landscape import Landscape
-from csp.potentials.force_field import RigidMolecule
+from csp.potentials.bodies import RigidMolecule
 from csp.report.tables import LandscapeRow, landscape_markdown, markdown_table
 
 _SHOWN = 10

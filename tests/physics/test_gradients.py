@@ -15,6 +15,7 @@ from csp.geometry import rotation_from_vector
 from csp.packing.placement import sample_cell
 from csp.packing.sampling import Point
 from csp.point_groups import axial, invariant_directions
+from csp.potentials.bodies import Body
 from csp.potentials.exp6 import ForceFieldName, parameter_set
 from csp.potentials.force_field import (
     cell_energy,
@@ -24,6 +25,7 @@ from csp.potentials.force_field import (
     site_table,
 )
 from csp.potentials.settings import PotentialSettings
+from csp.potentials.solid_harmonics import N_MOMENTS, rotated
 from csp.relaxation.press import contact_table, press_cutoffs
 from csp.spacegroups import cartesian_rotations, space_group, strain_basis
 
@@ -34,16 +36,13 @@ SEEDS = st.integers(0, 2**32 - 1)
 STEP = 2e-4
 """Å; so small that a pair hardly ever meets its wall or cutoff on the way."""
 SETTINGS = PotentialSettings(
-    cutoff=7.0, switch_width=2.0, ewald_cutoff=6.0, ewald_accuracy=1e-13
+    cutoff=7.0,
+    switch_width=2.0,
+    multipole_cutoff=8.0,
+    multipole_switch_width=2.0,
+    ewald_cutoff=6.0,
+    ewald_accuracy=1e-13,
 )
-
-
-class Body(NamedTuple):
-    """Charged sites of W99 types."""
-
-    types: tuple[str, ...]
-    sites: np.ndarray
-    charges: np.ndarray
 
 
 class Problem(NamedTuple):
@@ -59,24 +58,26 @@ class Problem(NamedTuple):
     turns: list[np.ndarray]
 
 
-def orbit(site_rotations, rng):
+def orbit(site_rotations, rng, rank):
     """Two kinds of sites with the symmetry of the position, at its centre of mass."""
-    types, sites, charges = [], [], []
+    types, sites, moments = [], [], []
     names = sorted(parameter_set(ForceFieldName.REVISED_W99).types)
-    for charge in rng.uniform(-0.5, 0.5, 2):
+    own = rng.uniform(-0.5, 0.5, (2, N_MOMENTS))
+    for site in range(2):
         name = names[rng.integers(len(names))]
+        offset = rng.normal(scale=0.8, size=3)
         for rotation in site_rotations:
             types.append(name)
-            charges.append(charge)
-            sites.append(rotation)
-    n = len(site_rotations)
-    offsets = np.repeat(rng.normal(scale=0.8, size=(2, 3)), n, axis=0)
-    sites = np.einsum("nij,nj->ni", np.array(sites), offsets)
-    charges = np.array(charges) - np.mean(charges)
-    return Body(tuple(types), sites, charges)
+            sites.append(rotation @ offset)
+            moments.append(rotated(own[site : site + 1], rotation)[0])
+    moments = np.array(moments)
+    moments[:, 0] -= np.mean(moments[:, 0])
+    return Body(tuple(types), np.array(sites), moments).up_to(rank)
 
 
-def random_crystal(rng, number, n_bodies, volume_per_site, *, press=False):
+def random_crystal(
+    rng, number, n_bodies, volume_per_site, *, rank=4, press=False, settings=SETTINGS
+):
     group = space_group(number)
     draw = rng.random(9)
     point = Point(0.0, draw[:2], draw[3:6], draw[6:], draw[6:], 0.0)
@@ -84,7 +85,7 @@ def random_crystal(rng, number, n_bodies, volume_per_site, *, press=False):
     cartesian = cartesian_rotations(group, cell)
     chosen = [group.sites[rng.integers(len(group.sites))] for _ in range(n_bodies)]
     groups = [cartesian[site.stabiliser] for site in chosen]
-    bodies = [orbit(rotations, rng) for rotations in groups]
+    bodies = [orbit(rotations, rng, rank) for rotations in groups]
     n_sites = sum(
         len(body.charges) * site.multiplicity
         for body, site in zip(bodies, chosen, strict=True)
@@ -97,7 +98,7 @@ def random_crystal(rng, number, n_bodies, volume_per_site, *, press=False):
         pairs = contact_table(pairs)
         cutoffs = press_cutoffs(pairs)
     else:
-        cutoffs = cutoffs_for(sites, pairs, images, SETTINGS)
+        cutoffs = cutoffs_for(sites, pairs, images, settings)
     return Problem(
         cell=cell,
         centres=np.array([site.point(rng.random(3)) for site in chosen]),

@@ -2,16 +2,28 @@
 
 from numba import njit
 
-from csp.potentials.kernels.direct import add_direct
+from csp.potentials.kernels.neighbours import add_neighbours
 from csp.potentials.kernels.placing import placed
 from csp.potentials.kernels.reciprocal import add_reciprocal
 from csp.potentials.kernels.tables import Array, Gradient, Images, Tables
 
-TERMS = ("repulsion", "dispersion", "charges", "wall", "tail", "work")
+TERMS = (
+    "repulsion",
+    "dispersion",
+    "charge_charge",
+    "charge_dipole",
+    "dipole_dipole",
+    "higher_multipole",
+    "wall",
+    "tail",
+    "work",
+)
 """Parts of the energy; work is pressure times volume."""
 
+_TAIL, _WORK = 7, 8
 
-@njit(cache=True, nogil=True)
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def energy_and_gradient(
     state: tuple[Array, Array, Array],
     images: Images,
@@ -25,21 +37,22 @@ def energy_and_gradient(
         state: Cell, fractional centres and orientations of the bodies.
         images: The symmetry images.
         tables: Sites, pairs, cutoffs.
-        gradient: Overwritten.
+        gradient: Overwritten. The strain is right along strains that keep the symmetry.
         terms: Overwritten with the parts of the energy, in the order of ``TERMS``.
     """
     cell, centres, rotations = state
-    cutoffs = tables[2]
+    sites, _, cutoffs = tables
     gradient.strain[:] = 0.0
     gradient.centre[:] = 0.0
     gradient.rotation[:] = 0.0
     terms[:] = 0.0
-    crystal = placed(cell, centres, rotations, images, tables[0])
-    add_direct(crystal, images, tables, gradient, terms)
+    crystal = placed(cell, centres, rotations, images, sites)
+    for body in range(sites.start.shape[0] - 1):
+        add_neighbours(body, crystal, images, tables, gradient, terms)
     if cutoffs.alpha > 0.0:
         add_reciprocal(crystal, images, tables, gradient, terms)
-    terms[4] = -cutoffs.tail / crystal.volume
-    terms[5] = cutoffs.pressure * crystal.volume
+    terms[_TAIL] = -cutoffs.tail / crystal.volume
+    terms[_WORK] = cutoffs.pressure * crystal.volume
     for k in range(3):
-        gradient.strain[k, k] += terms[5] - terms[4]
+        gradient.strain[k, k] += terms[_WORK] - terms[_TAIL]
     return float(terms.sum())

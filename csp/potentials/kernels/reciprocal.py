@@ -1,4 +1,4 @@
-"""Reciprocal part of the Ewald sum of the charges."""
+"""Reciprocal part of the Ewald sum of charges and dipoles."""
 
 import math
 
@@ -17,8 +17,11 @@ from csp.potentials.kernels.tables import (
 )
 from csp.units import COULOMB_CONSTANT
 
+_CHARGES = 2
+"""Index of the charge–charge term; charge–dipole and dipole–dipole follow."""
 
-@njit(cache=True, nogil=True)
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _phases(fractional: Array, limit: int) -> NDArray[np.complex128]:
     """``exp(2πi k f)`` for k = −limit … limit, each site and axis."""
     n = fractional.shape[0]
@@ -35,46 +38,69 @@ def _phases(fractional: Array, limit: int) -> NDArray[np.complex128]:
     return table
 
 
-@njit(cache=True, nogil=True)
-def _charges_in_cell(
-    crystal: Placed, images: Images, sites: Sites
-) -> tuple[Array, Array]:
-    """Charge and fractional position of every site in the cell."""
-    charges = np.empty(crystal.offsets.shape[0])
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_cell(crystal: Placed) -> Array:
+    """Fractional position of every site in the cell."""
     fractional = np.empty((crystal.offsets.shape[0], 3))
-    for m in range(images.body.shape[0]):
-        b = images.body[m]
+    for m in range(crystal.start.shape[0] - 1):
         for i in range(crystal.start[m], crystal.start[m + 1]):
-            charges[i] = sites.charges[sites.start[b] + i - crystal.start[m]]
             transform(crystal.inverse.T, crystal.offsets[i], fractional[i])
             for k in range(3):
                 fractional[i, k] += crystal.centres[m, k]
-    return charges, fractional
+    return fractional
 
 
-@njit(cache=True, nogil=True)
-def _add_wave(
+@njit(cache=True, nogil=True, error_model="numpy")
+def _structure_factors(
+    g: Array, waves: NDArray[np.complex128], crystal: Placed
+) -> tuple[complex, complex]:
+    """``Σ q e^{iG·r}`` and ``Σ iμ·G e^{iG·r}`` over the cell."""
+    charges, dipoles = 0.0j, 0.0j
+    for i in range(waves.shape[0]):
+        q, mz, mx, my = crystal.operators[i, :4]
+        charges += q * waves[i]
+        dipoles += (mx * g[0] + my * g[1] + mz * g[2]) * waves[i]
+    return charges, 1.0j * dipoles
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_slopes(
     g: Array,
     weight: float,
+    total: complex,
     waves: NDArray[np.complex128],
     crystal: Placed,
     images: Images,
-    slopes: tuple[Array, Sites],
-) -> float:
-    """Add dE/dx of one pair ±G to the sites of the bodies; returns |S(G)|²."""
-    own, sites = slopes
-    total = waves.sum()
+    slopes: tuple[Array, Array, Array],
+    sites: Sites,
+) -> None:
+    """Add the derivatives of one pair ±G by the sites of the bodies."""
+    own, twist, strain = slopes
     for b in range(sites.start.shape[0] - 1):
         first = crystal.start[images.first[b]]
         for i in range(sites.start[b + 1] - sites.start[b]):
-            wave = waves[first + i]
-            sine = total.real * wave.imag - total.imag * wave.real
+            q, mz, mx, my = crystal.operators[first + i, :4]
+            dipole = mx * g[0] + my * g[1] + mz * g[2]
+            wave = waves[first + i] * total.conjugate()
+            # S* e^{iGr} = c + is: dE/dx = 2w G Re[i (q + iμ·G)(c + is)]
+            bend = -2.0 * weight * (q * wave.imag + dipole * wave.real)
+            field = -2.0 * weight * wave.imag  # ∂E/∂μ = field G
+            at = sites.start[b] + i
             for k in range(3):
-                own[sites.start[b] + i, k] -= 2.0 * weight * g[k] * sine
-    return float(total.real**2 + total.imag**2)
+                own[at, k] += bend * g[k]
+            if sites.rank == 0:
+                continue
+            twist[b, 0] += field * (my * g[2] - mz * g[1])
+            twist[b, 1] += field * (mz * g[0] - mx * g[2])
+            twist[b, 2] += field * (mx * g[1] - my * g[0])
+            scaled = -field * images.copies[b]  # δG = −ε G
+            for k in range(3):
+                strain[0, k] += scaled * mx * g[k]
+                strain[1, k] += scaled * my * g[k]
+                strain[2, k] += scaled * mz * g[k]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_reciprocal(
     crystal: Placed,
     images: Images,
@@ -82,9 +108,13 @@ def add_reciprocal(
     gradient: Gradient,
     terms: Array,
 ) -> None:
-    """Add the reciprocal sum, its self and intramolecular terms included."""
+    """Add the reciprocal sum of charges and dipoles.
+
+    ``E = Σ_G (2πk/V) e^(−G²/4α²)/G² |Σ (q + iμ·G) e^{iG·r}|²``, its self and
+    intramolecular terms included.
+    """
     sites, _, cutoffs = tables
-    charges, fractional = _charges_in_cell(crystal, images, sites)
+    fractional = _in_cell(crystal)
     cell = crystal.cell
     top = np.empty(3, np.int64)
     for k in range(3):
@@ -93,7 +123,7 @@ def add_reciprocal(
     limit = max(top[0], top[1], top[2])
     phase = _phases(fractional, limit)
     slopes = np.zeros((sites.offsets.shape[0], 3))
-    waves = np.empty(charges.shape[0], np.complex128)
+    waves = np.empty(fractional.shape[0], np.complex128)
     g, h = np.empty(3), np.empty(3)
     two_pi_inverse = 2.0 * math.pi * crystal.inverse
     prefactor = 4.0 * math.pi * COULOMB_CONSTANT / crystal.volume  # ±G together
@@ -106,28 +136,45 @@ def add_reciprocal(
                 g2 = g[0] * g[0] + g[1] * g[1] + g[2] * g[2]
                 if g2 > cutoffs.reciprocal**2:
                     continue
-                for i in range(charges.shape[0]):
+                for i in range(waves.shape[0]):
                     waves[i] = (
-                        charges[i]
-                        * phase[i, 0, limit + h0]
+                        phase[i, 0, limit + h0]
                         * phase[i, 1, limit + h1]
                         * phase[i, 2, limit + h2]
                     )
                 weight = prefactor * math.exp(-quarter * g2) / g2
-                energy = weight * _add_wave(
-                    g, weight, waves, crystal, images, (slopes, sites)
+                charges, dipoles = _structure_factors(g, waves, crystal)
+                _add_slopes(
+                    g,
+                    weight,
+                    charges + dipoles,
+                    waves,
+                    crystal,
+                    images,
+                    (slopes, gradient.rotation, gradient.strain),
+                    sites,
                 )
-                terms[2] += energy
+                cross = 2.0 * (charges * dipoles.conjugate()).real
+                terms[_CHARGES] += weight * _square(charges)
+                terms[_CHARGES + 1] += weight * cross
+                terms[_CHARGES + 2] += weight * _square(dipoles)
+                energy = weight * _square(charges + dipoles)
                 bend = 2.0 * energy * (1.0 / g2 + quarter)
                 for a in range(3):
                     gradient.strain[a, a] -= energy
                     for k in range(3):
                         gradient.strain[a, k] += bend * g[a] * g[k]
-    terms[2] += cutoffs.constant
+    for t in range(3):
+        terms[_CHARGES + t] += cutoffs.constant[t]
     _add_to_gradient(slopes, crystal, images, sites, gradient)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+def _square(z: complex) -> float:
+    return float(z.real * z.real + z.imag * z.imag)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add_to_gradient(
     slopes: Array, crystal: Placed, images: Images, sites: Sites, gradient: Gradient
 ) -> None:

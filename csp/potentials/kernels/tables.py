@@ -14,13 +14,16 @@ class Sites(NamedTuple):
 
     Attributes:
         offsets: From the centre of mass in the body's frame, Å; shape (n_sites, 3).
-        charges: e.
+        operators: Multipoles in the basis of :mod:`csp.potentials.solid_harmonics`,
+            e Å^l; shape (n_sites, 25).
+        rank: Highest rank that is used: 0 charges, 1 dipoles, more: all to 4.
         start: Index of each body's first site; last, the number of sites.
         radius: Largest offset of each body, Å.
     """
 
     offsets: Array
-    charges: Array
+    operators: Array
+    rank: int
     start: Integers
     radius: Array
 
@@ -28,8 +31,8 @@ class Sites(NamedTuple):
 class Pairs(NamedTuple):
     """Parameters of ``A e^{−Br} − C r⁻⁶`` for each pair of sites, and of its wall.
 
-    Below ``wall`` the whole pair energy, charges included, goes on as
-    ``wall_energy + wall_force x + wall_cubic x³`` with ``x = wall − r``.
+    Below ``wall`` exp-6 goes on as ``wall_energy + wall_force x + wall_cubic x³`` with
+    ``x = wall − r``, and the multipoles interact at a softened distance.
     Each has the shape (n_sites, n_sites); units kJ/mol and Å.
     """
 
@@ -68,23 +71,31 @@ class Cutoffs(NamedTuple):
     Attributes:
         switch_on: Where exp-6 begins to be switched off, Å.
         cutoff: Where it ends, Å.
-        alpha: Ewald parameter, 1/Å; 0: no charges.
-        ewald: Real-space cutoff of the charges, Å.
+        contact: The largest distance of a wall, Å.
+        higher_on: Distance of the centres of mass at which interactions of multipoles
+            above the dipole begin to be switched off, Å.
+        higher: Where they end, Å.
+        alpha: Ewald parameter, 1/Å; 0: no electrostatics.
+        ewald: Real-space cutoff of charges and dipoles, Å.
         reciprocal: Largest |G|, 1/Å.
         tail: Minus the dispersion beyond the switch in a uniform fluid, times the
             volume, kJ/mol Å³.
         pressure: kJ/mol/Å³.
-        constant: Self and intramolecular charge terms, kJ/mol per cell.
+        constant: Self and intramolecular terms of charge–charge, charge–dipole and
+            dipole–dipole, kJ/mol per cell.
     """
 
     switch_on: float
     cutoff: float
+    contact: float
+    higher_on: float
+    higher: float
     alpha: float
     ewald: float
     reciprocal: float
     tail: float
     pressure: float
-    constant: float
+    constant: Array
 
 
 Tables: TypeAlias = tuple[Sites, Pairs, Cutoffs]
@@ -114,6 +125,7 @@ class Placed(NamedTuple):
         volume: Å³.
         centres: Fractional centre of each image.
         offsets: Site offsets of each image in the crystal's frame, Å.
+        operators: Multipoles of each image's sites in the crystal's frame.
         start: Index of each image's first site; last, the number of sites in the cell.
     """
 
@@ -122,4 +134,23 @@ class Placed(NamedTuple):
     volume: float
     centres: Array
     offsets: Array
+    operators: Array
     start: Integers
+
+
+class Slopes(NamedTuple):
+    """Derivatives that the sums over one body's neighbours gather.
+
+    Attributes:
+        sites: ``dE/dx`` of each site, kJ/mol/Å.
+        centre: ``dE/dX`` that acts on the centre of mass alone (switches), kJ/mol/Å.
+        twist: ``dE/dω`` of the multipoles about their sites, kJ/mol/rad.
+        virial: ``Σ R ⊗ dE/dR`` over the separations R of centres, kJ/mol.
+        terms: Parts of the energy, kJ/mol.
+    """
+
+    sites: Array
+    centre: Array
+    twist: Array
+    virial: Array
+    terms: Array

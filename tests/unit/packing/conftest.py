@@ -8,7 +8,7 @@ import pytest
 from csp.conformers.monomers_file import read_monomers
 from csp.molecule import Conformer, ElectrostaticPotential, Molecule, Multipoles
 from csp.point_groups import molecular_symmetry, symmetrised
-from csp.potentials.force_field import RigidMolecule, rigid_molecule
+from csp.potentials.bodies import RigidMolecule, rigid_molecule
 from csp.potentials.settings import PotentialSettings
 
 OXALIC_ACID = Path(__file__).parents[3] / "data" / "oxalic_acid" / "monomers.json"

@@ -8,7 +8,7 @@ from csp.conformers.monomers_file import read_monomers
 from csp.packing.placement import place
 from csp.packing.sampling import as_point, sobol_points
 from csp.packing.settings import PackingSettings
-from csp.potentials.force_field import rigid_molecule
+from csp.potentials.bodies import rigid_molecule
 from csp.potentials.settings import PotentialSettings
 from csp.records import CrystalKey
 from csp.relaxation.rigid_body import force_field_model

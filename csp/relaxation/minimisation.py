@@ -1,0 +1,120 @@
+"""Minimisation of the energy of a crystal of rigid bodies within its symmetry."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csp.geometry import volume
+from csp.point_groups import axial, invariant_directions
+from csp.potentials.kernels.energy import TERMS
+from csp.potentials.rigid_crystal import RigidCrystal, Tables
+from csp.records import Status
+from csp.relaxation.kernels import (
+    CONVERGED,
+    FELL_APART,
+    Freedom,
+    Limits,
+    State,
+    minimise,
+)
+from csp.relaxation.settings import RelaxationSettings
+
+LARGEST_EXPANSION = 4.0
+_OVERLAP_ENERGY = 1.0
+"""kJ/mol of wall energy per molecule above which a minimum is an overlap."""
+_SMALLEST_RADIUS = 0.5
+"""Å; what a radian of a small body is worth at least."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Minimisation:
+    """Where a minimisation ended.
+
+    Attributes:
+        crystal: The crystal there.
+        energy: kJ/mol per cell (enthalpy, if there is a pressure).
+        terms: Its parts, by the names of ``TERMS``.
+        status: How it ended.
+        largest_gradient: Largest component of the gradient, kJ/mol/Å per molecule.
+        n_evaluations: Energies and gradients computed.
+    """
+
+    crystal: RigidCrystal
+    energy: float
+    terms: dict[str, float]
+    status: Status
+    largest_gradient: float
+    n_evaluations: int
+
+
+def freedom_of(crystal: RigidCrystal) -> Freedom:
+    """The directions in which the bodies and the cell may move."""
+    translations, turns, owners, turn_owners = [], [], [], []
+    for body, stabiliser in enumerate(crystal.stabilisers):
+        moves = invariant_directions(stabiliser)
+        axes = invariant_directions(axial(stabiliser))
+        if len(crystal.bodies[body].types) == 1:
+            axes = axes[:0]
+        translations.append(moves)
+        turns.append(axes)
+        owners += [body] * len(moves)
+        turn_owners += [body] * len(axes)
+    gyration = [np.sqrt(np.mean(np.sum(b.sites**2, axis=1))) for b in crystal.bodies]
+    return Freedom(
+        strains=np.ascontiguousarray(crystal.strains),
+        size=float(np.cbrt(volume(crystal.cell))),
+        translations=np.ascontiguousarray(np.concatenate(translations)),
+        translation_owner=np.array(owners, np.int64),
+        rotations=np.ascontiguousarray(np.concatenate(turns)),
+        rotation_owner=np.array(turn_owners, np.int64),
+        radius=np.maximum(gyration, _SMALLEST_RADIUS),
+    )
+
+
+def limits_of(crystal: RigidCrystal, settings: RelaxationSettings) -> Limits:
+    """When a minimisation of this crystal stops."""
+    return Limits(
+        settings.largest_gradient_kj_per_mol_per_angstrom,
+        settings.n_evaluations,
+        settings.longest_step,
+        LARGEST_EXPANSION * volume(crystal.cell),
+    )
+
+
+def minimised(
+    crystal: RigidCrystal, tables: Tables, settings: RelaxationSettings
+) -> Minimisation:
+    """The energy minimum below a crystal, its symmetry kept."""
+    reach = tables.with_reach(crystal.images)
+    state, energy, terms, gradient, evaluations, code = minimise(
+        state_of(crystal),
+        (crystal.images, reach, freedom_of(crystal)),
+        limits_of(crystal, settings),
+    )
+    parts = dict(zip(TERMS, terms.tolist(), strict=True))
+    return Minimisation(
+        crystal=crystal.at(*state),
+        energy=float(energy),
+        terms=parts,
+        status=status_of(int(code), parts["wall"] / crystal.n_molecules),
+        largest_gradient=float(gradient),
+        n_evaluations=int(evaluations),
+    )
+
+
+def state_of(crystal: RigidCrystal) -> State:
+    """Cell, centres and orientations as arrays that may be written."""
+    return (
+        np.array(crystal.cell),
+        np.array(crystal.centres),
+        np.array(crystal.rotations),
+    )
+
+
+def status_of(code: int, wall_energy: float) -> Status:
+    """How a minimisation ended, from its code and the walls' kJ/mol per molecule."""
+    if wall_energy > _OVERLAP_ENERGY:
+        return Status.OVERLAP
+    if code == CONVERGED:
+        return Status.CONVERGED
+    return Status.FELL_APART if code == FELL_APART else Status.STEP_LIMIT
