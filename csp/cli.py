@@ -212,6 +212,12 @@ def monomers(
             "--output", "-o", help="File to write; monomers.json beside the settings."
         ),
     ] = None,
+    punch: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for GDMA punch files with the multipoles, one a conformer."
+        ),
+    ] = None,
     overrides: Overrides = None,
 ) -> None:
     """Compute the gas-phase conformers of a molecule and write them to a file.
@@ -222,6 +228,7 @@ def monomers(
     with _explained():
         from csp import stages
         from csp.conformers.monomers_file import write_monomers
+        from csp.conformers.punch import write_punches
 
         path = output or settings_file.parent / "monomers.json"
         changes = tuple(overrides or ())
@@ -230,6 +237,8 @@ def monomers(
         with _progress() as progress:
             found = stages.monomers_of(settings_file, changes, command, progress)
         write_monomers(path, found)
+        if punch is not None:
+            write_punches(punch, found.conformers)
         _console.print(
             f"wrote {len(found.conformers)} conformers to {escape(str(path))}"
         )

@@ -74,6 +74,7 @@ class Settings(BaseModel):
         whole = self.model_dump(mode="json")
         whole["molecule"].pop("name")
         whole["molecule"].pop("monomers")
+        whole["molecule"].pop("multipoles")
         return {
             section: whole[section]
             for section in ("molecule", "packing", "potential", "relaxation")

@@ -161,12 +161,15 @@ def _make_folder(folder: Path) -> None:
 def _identity(run: Run) -> dict[str, Any]:
     """What stored results depend on."""
     wanted = {"results_version": RESULTS_VERSION, **run.settings.identity()}
-    wanted["molecule"]["monomers_sha256"] = _monomers_digest(run)
+    molecule = run.settings.molecule
+    punch = next(iter(molecule.multipoles), None)
+    wanted["molecule"]["monomers_sha256"] = _digest(run, "monomers", molecule.monomers)
+    wanted["molecule"]["multipoles_sha256"] = _digest(run, "multipoles", punch)
     return wanted
 
 
-def _monomers_digest(run: Run) -> str | None:
-    name = run.settings.molecule.monomers
+def _digest(run: Run, key: str, name: str | None) -> str | None:
+    """SHA-256 of the file that a setting of the molecule names, if it names one."""
     if name is None:
         return None
     path = run.folder / name
@@ -174,8 +177,8 @@ def _monomers_digest(run: Run) -> str | None:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise InputError(
-            f"the monomers file {path} cannot be read ({error.strerror}): correct "
-            "molecule.monomers, or leave it out to compute the conformers"
+            f"the {key} file {path} cannot be read ({error.strerror}): correct "
+            f"molecule.{key}, or leave it out to compute what it holds"
         ) from error
 
 

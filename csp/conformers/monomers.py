@@ -15,11 +15,12 @@ from csp.conformers.graph import (
     smiles_of,
 )
 from csp.conformers.monomers_file import Monomers, Provenance, read_monomers
+from csp.conformers.punch import multipoles_on, punch_level, read_punch
 from csp.conformers.reading import is_file_name
 from csp.conformers.settings import MoleculeSettings
 from csp.conformers.similarity import distinct
 from csp.errors import ConvergenceError, InputError
-from csp.molecule import Conformer, Molecule
+from csp.molecule import Conformer, Molecule, Multipoles
 from csp.records import Progress
 from csp.units import KJ_PER_MOL_PER_HARTREE
 
@@ -70,15 +71,15 @@ def gas_phase_conformers(
     Args:
         molecule: One geometry of the molecule.
         settings: Level, window, and where conformers computed earlier are.
-        folder: What the path of a monomers file is relative to.
+        folder: What the path of a monomers or punch file is relative to.
         cache_folder: Where single calculations are kept; a run that was stopped
             continues with them.
         progress: Told before each calculation.
 
     Raises:
         InputError: If the molecule is a radical, the level does not exist, the
-            monomers file is of another molecule, level or window, or a geometry as
-            given is asked of a SMILES string.
+            monomers file is of another molecule, level or window, a geometry as given
+            is asked of a SMILES string, or a punch file is of another geometry.
         ConvergenceError: If no starting geometry leads to a conformer.
     """
     check_closed_shell(molecule)
@@ -86,7 +87,8 @@ def gas_phase_conformers(
         return _from_file(molecule, settings, folder)
     calculations = Calculations(cache_folder)
     if settings.conformers == "as_given":
-        return _as_given(molecule, settings, calculations, progress)
+        given = _read_multipoles(molecule, settings, folder)
+        return _as_given(molecule, given, settings, calculations, progress)
     return _searched(molecule, settings, calculations, progress)
 
 
@@ -120,6 +122,13 @@ def level_text(settings: MoleculeSettings) -> str:
     return AS_GIVEN if is_given else str(settings.level)
 
 
+def multipole_text(settings: MoleculeSettings) -> str:
+    """Level of the distributed multipoles as reports name it."""
+    if settings.multipoles:
+        return punch_level(settings.multipoles[0])
+    return str(settings.multipole_level)
+
+
 def _from_file(
     molecule: Molecule, settings: MoleculeSettings, folder: Path
 ) -> ConformerSet:
@@ -132,7 +141,7 @@ def _from_file(
             ("InChIKey", made.inchi_key, key),
             ("level", made.level, level_text(settings)),
             ("potential", made.potential_level, str(settings.potential_level)),
-            ("multipoles", made.multipole_level, str(settings.multipole_level)),
+            ("multipoles", made.multipole_level, multipole_text(settings)),
         )
         if there != here
     ]
@@ -164,8 +173,19 @@ def _from_file(
     )
 
 
+def _read_multipoles(
+    molecule: Molecule, settings: MoleculeSettings, folder: Path
+) -> Multipoles | None:
+    """The multipoles in the punch file that the settings name, if they name one."""
+    if not settings.multipoles:
+        return None
+    (name,) = settings.multipoles
+    return multipoles_on(molecule, read_punch(folder / name), name)
+
+
 def _as_given(
     molecule: Molecule,
+    multipoles: Multipoles | None,
     settings: MoleculeSettings,
     calculations: Calculations,
     progress: Progress,
@@ -177,7 +197,9 @@ def _as_given(
         )
     given = molecule.centred()
     is_known = _is_charted(given, settings, calculations)
-    (conformer,) = _conformers([(given, 0.0)], settings, calculations, progress)
+    (conformer,) = _conformers(
+        [(given, 0.0)], settings, calculations, progress, multipoles
+    )
     return _set([conformer], settings, is_known=is_known, failures=())
 
 
@@ -211,9 +233,10 @@ def _is_charted(
     geometry: Molecule, settings: MoleculeSettings, calculations: Calculations
 ) -> bool:
     """Whether the charge distribution of a geometry needs no calculation."""
-    return calculations.has_potential(
-        geometry, settings.potential_level
-    ) and calculations.has_multipoles(geometry, settings.multipole_level)
+    return calculations.has_potential(geometry, settings.potential_level) and (
+        bool(settings.multipoles)
+        or calculations.has_multipoles(geometry, settings.multipole_level)
+    )
 
 
 def _conformers(
@@ -221,29 +244,31 @@ def _conformers(
     settings: MoleculeSettings,
     calculations: Calculations,
     progress: Progress,
+    known_multipoles: Multipoles | None = None,
 ) -> list[Conformer]:
     """Geometries and their relative energies, with their charge distributions."""
     n = len(geometries)
-    potentials, multipoles = [], []
+    potentials = []
     for i, (geometry, _) in enumerate(geometries):
         progress("electrostatic potential", i, n)
         potentials.append(calculations.potential(geometry, settings.potential_level))
     progress("electrostatic potential", n, n)
-    for i, (geometry, _) in enumerate(geometries):
+    conformers = []
+    for i, (geometry, relative_energy) in enumerate(geometries):
         progress("distributed multipoles", i, n)
-        multipoles.append(calculations.multipoles(geometry, settings.multipole_level))
-    progress("distributed multipoles", n, n)
-    return [
-        Conformer(
-            label=str(i + 1),
-            molecule=geometry,
-            relative_energy=relative_energy,
-            potential=potentials[i],
-            multipoles=multipoles[i],
-            level=level_text(settings),
+        conformers.append(
+            Conformer(
+                label=str(i + 1),
+                molecule=geometry,
+                relative_energy=relative_energy,
+                potential=potentials[i],
+                multipoles=known_multipoles
+                or calculations.multipoles(geometry, settings.multipole_level),
+                level=level_text(settings),
+            )
         )
-        for i, (geometry, relative_energy) in enumerate(geometries)
-    ]
+    progress("distributed multipoles", n, n)
+    return conformers
 
 
 def _minima(
@@ -300,7 +325,7 @@ def _set(
         inchi_key=inchi_key(conformers[0].molecule),
         level=level_text(settings),
         potential_level=str(settings.potential_level),
-        multipole_level=str(settings.multipole_level),
+        multipole_level=multipole_text(settings),
         origin="cache" if is_known else "computed",
         failures=failures,
     )

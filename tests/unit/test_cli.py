@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from numpy.testing import assert_allclose
 from typer.testing import CliRunner
 
 import csp
 from csp import cli, stages
 from csp.cli import build_app
+from csp.conformers.monomers_file import read_monomers
+from csp.conformers.punch import read_punch
 from csp.errors import ConvergenceError
 from csp.report.tables import read_csv
 from csp.settings import Settings, load_settings
@@ -410,6 +413,21 @@ def test_monomers_are_written_with_the_command_that_was_typed(
     monkeypatch.setattr(stages, "monomers_of", compute)
     call("monomers", case, *overridden("molecule.n_embeddings=3"))
     assert commands == [f"csp monomers {case} --set molecule.n_embeddings=3"]
+
+
+def test_monomers_come_with_punch_files_if_asked_for(call, case, tmp_path, monkeypatch):
+    monomers = read_monomers(case.parent / "monomers.json")
+    monkeypatch.setattr(stages, "monomers_of", lambda *_: monomers)
+    output = tmp_path / "again.json"
+    result = call("monomers", case, "-o", output, "--punch", tmp_path / "punches")
+    assert result.exit_code == 0
+    assert "wrote 4 conformers" in result.stdout
+    assert output.read_bytes() == (case.parent / "monomers.json").read_bytes()
+    files = sorted(file.name for file in (tmp_path / "punches").iterdir())
+    assert files == [f"conformer_{i}.punch" for i in (1, 2, 3, 4)]
+    read = read_punch(tmp_path / "punches" / "conformer_3.punch")
+    expected = monomers.conformers[2].multipoles.moments
+    assert_allclose(read.moments, expected, rtol=0, atol=1e-9)
 
 
 def test_monomers_of_a_missing_file_are_refused(call, tmp_path):

@@ -202,7 +202,7 @@ def test_a_file_that_is_no_toml_is_told_so(tmp_path, content):
 
 @pytest.mark.parametrize(
     ("section", "key"),
-    [(s, k) for s, k in KEYS if s in IDENTITY and (s, k) != ("molecule", "name")],
+    [(s, k) for s, k in KEYS if s in IDENTITY and k not in ("name", "multipoles")],
 )
 def test_any_setting_of_the_search_is_part_of_the_identity(section, key):
     """But the path of the monomers, whose content counts: see the tests of stages."""
@@ -229,6 +229,14 @@ def test_what_reads_the_stored_results_is_no_part_of_the_identity(section, key):
     value = {"a": "b.cif"} if key == "observed" else another(section, key)
     after = Settings.model_validate({**REQUIRED, section: {key: value}})
     assert after != before
+    assert after.identity() == before.identity()
+
+
+def test_the_path_of_a_punch_file_is_no_part_of_the_identity():
+    """Its content counts: see the tests of stages."""
+    given = {"source": "a.xyz", "name": "a", "conformers": "as_given"}
+    before = Settings.model_validate({"molecule": given})
+    after = Settings.model_validate({"molecule": {**given, "multipoles": ["a.punch"]}})
     assert after.identity() == before.identity()
 
 

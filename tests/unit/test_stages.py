@@ -175,6 +175,29 @@ def test_a_store_made_with_other_monomers_is_refused(case, finished, copied):
         stages.open_run(case, copied)
 
 
+GIVEN = """
+[molecule]
+source = "water.xyz"
+name = "water"
+conformers = "as_given"
+multipoles = ["water.punch"]
+"""
+
+
+def test_a_store_made_with_another_punch_file_is_refused(tmp_path):
+    (tmp_path / "given.toml").write_text(GIVEN, encoding="utf-8")
+    water = "3\n\nO 0 0 0.12\nH 0 0.76 -0.47\nH 0 -0.76 -0.47\n"
+    (tmp_path / "water.xyz").write_text(water, encoding="utf-8")
+    with pytest.raises(InputError, match=r"the multipoles file .* cannot be read"):
+        stages.open_run(tmp_path / "given.toml", tmp_path / "run")
+    (tmp_path / "water.punch").write_text("first", encoding="utf-8")
+    stages.open_run(tmp_path / "given.toml", tmp_path / "run")
+    stages.open_run(tmp_path / "given.toml", tmp_path / "run")
+    (tmp_path / "water.punch").write_text("second", encoding="utf-8")
+    with pytest.raises(StoreError, match=r"multipoles_sha256 was .* and is now"):
+        stages.open_run(tmp_path / "given.toml", tmp_path / "run")
+
+
 def test_a_store_of_another_version_of_the_numbers_is_refused(
     finished, copied, monkeypatch
 ):

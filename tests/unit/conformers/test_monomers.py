@@ -1,5 +1,6 @@
 """Conformers from a file, from the cache and computed, with the chemistry replaced."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
+from pydantic import ValidationError
 
 from csp.conformers import calculations
 from csp.conformers.gas_phase import GasPhaseMinimum
@@ -22,6 +24,7 @@ from csp.conformers.monomers_file import (
     read_monomers,
     write_monomers,
 )
+from csp.conformers.punch import punch_text
 from csp.conformers.reading import read_molecule
 from csp.conformers.settings import MoleculeSettings
 from csp.errors import ConvergenceError, InputError
@@ -92,15 +95,46 @@ def test_search_labels_by_energy_within_the_window(chemistry, tmp_path):
     assert found.multipole_level == "PBE0/6-311G(d,p)"
     assert found.inchi_key == "MUBZPKHOEPUJKR-UHFFFAOYSA-N"
     assert (len(chemistry.optimised), len(chemistry.potentials)) == (N_STARTS, 3)
+    assert len(chemistry.multipoles) == 3
+    assert {c.multipoles.level for c in found.conformers} == {"PBE0/6-311G(d,p)"}
 
 
 def test_second_search_computes_nothing(chemistry, tmp_path):
     first, second = search(tmp_path), search(tmp_path)
     assert second.origin == "cache"
     assert (len(chemistry.optimised), len(chemistry.potentials)) == (N_STARTS, 3)
+    assert len(chemistry.multipoles) == 3
     for a, b in zip(first.conformers, second.conformers, strict=True):
         assert a.molecule.positions.tobytes() == b.molecule.positions.tobytes()
         assert a.relative_energy == b.relative_energy
+        assert a.multipoles.moments.tobytes() == b.multipoles.moments.tobytes()
+        assert a.multipoles.level == b.multipoles.level
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"multipole_basis": "sto-3g"},
+        {"dma_switch_exponent": 0.0},
+        {"dma_hydrogen_radius_angstrom": 0.65},
+    ],
+)
+def test_other_multipoles_are_computed_again_and_nothing_else(
+    chemistry, tmp_path, change
+):
+    search(tmp_path)
+    found = search(tmp_path, OXALIC.model_copy(update=change))
+    assert found.origin == "computed"
+    assert found.multipole_level != "PBE0/6-311G(d,p)"
+    assert (len(chemistry.optimised), len(chemistry.potentials)) == (N_STARTS, 3)
+    assert len(chemistry.multipoles) == 6
+
+
+def test_another_occpy_computes_the_multipoles_again(chemistry, tmp_path, monkeypatch):
+    search(tmp_path)
+    monkeypatch.setattr(calculations.occpy, "__version__", "later")
+    search(tmp_path)
+    assert (len(chemistry.potentials), len(chemistry.multipoles)) == (3, 6)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +214,53 @@ def test_geometry_as_given_needs_a_file(tmp_path):
         search(tmp_path, settings)
 
 
+AS_GIVEN = MoleculeSettings(
+    source="a.xyz",
+    name="acid",
+    conformers="as_given",
+    multipoles=("acid.punch",),
+)
+
+
+def test_multipoles_of_a_geometry_as_given_are_read(chemistry, tmp_path):
+    moments = np.random.default_rng(0).normal(size=(len(MOLECULE.positions), 25))
+    moments[:, 0] -= moments[:, 0].mean()
+    text = punch_text(MOLECULE.symbols, MOLECULE.positions, moments, "test")
+    (tmp_path / "acid.punch").write_text(text, encoding="utf-8")
+    for origin in ("computed", "cache"):
+        found = search(tmp_path, AS_GIVEN)
+        (only,) = found.conformers
+        assert_allclose(only.multipoles.moments, moments, rtol=0, atol=1e-7)
+        assert found.multipole_level == only.multipoles.level == "as in acid.punch"
+        assert found.origin == origin
+    assert (len(chemistry.potentials), len(chemistry.multipoles)) == (1, 0)
+    path = tmp_path / "monomers.json"
+    write_monomers(path, to_monomers(found, AS_GIVEN, "pytest"))
+    again = search(tmp_path, AS_GIVEN.model_copy(update={"monomers": path.name}))
+    assert again.multipole_level == "as in acid.punch"
+
+
+def test_a_bad_punch_file_is_refused_before_anything_is_computed(chemistry, tmp_path):
+    (tmp_path / "acid.punch").write_text("O 0 0 0 Rank 0\n0.0\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"acid.punch has 1 sites, but oxalic acid has"
+    ):
+        search(tmp_path, AS_GIVEN)
+    assert chemistry.potentials == []
+
+
+def test_a_punch_file_needs_a_geometry_as_given():
+    with pytest.raises(ValidationError, match='set conformers = "as_given"'):
+        MoleculeSettings(source="C", name="methane", multipoles=("a.punch",))
+
+
+def test_one_geometry_has_one_punch_file():
+    with pytest.raises(ValidationError, match="at most 1 item"):
+        MoleculeSettings(
+            source="a.xyz", name="a", conformers="as_given", multipoles=("a", "b")
+        )
+
+
 def saved(chemistry, folder):
     write_monomers(
         folder / "monomers.json", to_monomers(search(folder), OXALIC, "pytest")
@@ -251,6 +332,22 @@ def test_old_format_and_empty_list_are_refused():
         InputError, match=r"has the format 'csp monomers 1', but .* with csp monomers"
     ):
         monomers_from_text('{"format": "csp monomers 1"}', "m.json")
+
+
+def test_moments_that_are_not_one_row_an_atom_are_refused(chemistry, tmp_path):
+    settings = saved(chemistry, tmp_path)
+    path = tmp_path / str(settings.monomers)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["conformers"][0]["multipole_moments_e_angstrom_to_l"].pop()
+    with pytest.raises(InputError, match=r"is not a monomers.json of csp"):
+        monomers_from_text(json.dumps(document), path.name)
+
+
+def test_moments_are_written_one_atom_a_row(chemistry, tmp_path):
+    settings = saved(chemistry, tmp_path)
+    text = (tmp_path / str(settings.monomers)).read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.count(",") in (24, 25)]
+    assert len(rows) == 3 * len(MOLECULE.positions)
 
 
 def reals(shape, bound):
