@@ -1,11 +1,10 @@
 """The landscape: distinct minima, ranked by energy, observed forms marked."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from csp.arrays import CellParameters
-from csp.comparison.duplicates import Candidate, DuplicateGroup, unique
+from csp.comparison.duplicates import Candidate, unique
 from csp.comparison.invariants import average_minimum_distances
 from csp.comparison.match import ObservedMatch, match_observed
 from csp.comparison.settings import ComparisonSettings
@@ -52,6 +51,25 @@ class Minimum:
     observed_form: str
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the packings of a search.
+
+    Attributes:
+        endings: How many first relaxations ended with each status.
+        n_first_minima: Distinct minima of the first relaxation within its window.
+        n_refined: Of those, the ones that converged with the full model.
+        n_distinct: Distinct minima of the full model within the landscape's window.
+        n_saddles: Of those, the ones that were saddle points and went on downhill.
+    """
+
+    endings: dict[Status, int]
+    n_first_minima: int
+    n_refined: int
+    n_distinct: int
+    n_saddles: int
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Landscape:
     """The product of a search.
@@ -59,53 +77,38 @@ class Landscape:
     Attributes:
         minima: The lowest in energy first; rank 1 is the first.
         observed: For each observed form the structure most like it.
-        endings: How many relaxations ended with each status.
-        n_outside_window: Converged relaxations left out because they lie too high.
+        counts: What became of the packings.
     """
 
     minima: tuple[Minimum, ...]
     observed: tuple[ObservedMatch, ...]
-    endings: dict[Status, int]
-    n_outside_window: int
+    counts: Counts
 
     def relative_energy(self, minimum: Minimum) -> float:
         """Energy above the lowest minimum, kJ/mol."""
         return minimum.lattice_energy - self.minima[0].lattice_energy
 
 
-def landscape_of(
+def distinct(
     relaxations: Sequence[Relaxation],
     molecules: Mapping[str, RigidMolecule],
-    observed: Mapping[str, Crystal],
     settings: ComparisonSettings,
     window: float,
     progress: Progress,
-) -> Landscape:
-    """The distinct minima among relaxations, whatever their order.
+) -> list[Relaxation]:
+    """The distinct ones among converged relaxations near the lowest, that one first.
 
     Args:
-        relaxations: Ends of the search, the bad ones too.
+        relaxations: Ends of the search, the bad ones too, in any order.
         molecules: Conformers by label.
-        observed: Known forms by name.
         settings: When two crystals are one.
         window: Minima this far above the lowest are kept, kJ/mol.
-        progress: Told of the slow parts.
+        progress: Told how far it is.
 
-    Raises:
-        InputError: If nothing converged.
+    Returns:
+        Each with the draws of all its duplicates.
     """
-    converged = [end for end in relaxations if end.status is Status.CONVERGED]
-    if not converged:
-        raise InputError(
-            f"none of the {len(relaxations)} packings relaxed to a minimum: raise "
-            "packing.n_draws or relaxation.n_evaluations"
-        )
-    lowest = min(end.lattice_energy for end in converged)
-    ends = {
-        str(end.packing.key): end
-        for end in converged
-        if end.lattice_energy - lowest <= window
-    }
+    ends = {str(end.packing.key): end for end in within_window(relaxations, window)}
 
     def crystal(key: str) -> Crystal:
         packing = ends[key].packing
@@ -115,29 +118,55 @@ def landscape_of(
     for done, (key, end) in enumerate(sorted(ends.items()), start=1):
         candidates.append(_candidate(key, end, crystal(key)))
         progress("comparing", done, len(ends))
-    groups = unique(candidates, crystal, settings)
-    matches = match_observed(
-        [
-            (group.representative.key, crystal(group.representative.key))
-            for group in groups
-        ],
-        list(observed.items()),
-        settings,
-    )
-    names = _names_of(matches)
-    minima = []
-    for done, group in enumerate(groups, start=1):
-        key = group.representative.key
-        minima.append(
-            _minimum(group, ends[key], crystal(key), names.get(key, ""), settings)
+    return [
+        replace(ends[group.representative.key], draws=group.keys)
+        for group in unique(candidates, crystal, settings)
+    ]
+
+
+def within_window(relaxations: Sequence[Relaxation], window: float) -> list[Relaxation]:
+    """The converged ones whose energy is near the lowest."""
+    converged = [end for end in relaxations if end.status is Status.CONVERGED]
+    if not converged:
+        raise InputError(
+            f"none of the {len(relaxations)} packings relaxed to a minimum: raise "
+            "packing.n_draws or relaxation.n_evaluations"
         )
-        progress("finding symmetry", done, len(groups))
-    return Landscape(
-        minima=tuple(minima),
-        observed=matches,
-        endings=dict(Counter(end.status for end in relaxations)),
-        n_outside_window=len(converged) - len(ends),
-    )
+    lowest = min(end.lattice_energy for end in converged)
+    return [end for end in converged if end.lattice_energy - lowest <= window]
+
+
+def landscape_of(
+    minima: Sequence[Relaxation],
+    molecules: Mapping[str, RigidMolecule],
+    observed: Mapping[str, Crystal],
+    settings: ComparisonSettings,
+    counts: Counts,
+    progress: Progress,
+) -> Landscape:
+    """The landscape of distinct minima.
+
+    Args:
+        minima: From :func:`distinct`.
+        molecules: Conformers by label.
+        observed: Known forms by name.
+        settings: When two crystals are one.
+        counts: What became of the packings.
+        progress: Told of the slow parts.
+    """
+    crystals = {
+        str(end.packing.key): crystal_of(end.packing, molecules[end.packing.conformer])
+        for end in minima
+    }
+    matches = match_observed(list(crystals.items()), list(observed.items()), settings)
+    names = _names_of(matches)
+    found = []
+    for done, (end, (key, crystal)) in enumerate(
+        zip(minima, crystals.items(), strict=True), start=1
+    ):
+        found.append(_minimum(end, crystal, names.get(key, ""), settings))
+        progress("finding symmetry", done, len(minima))
+    return Landscape(minima=tuple(found), observed=matches, counts=counts)
 
 
 def _candidate(key: str, end: Relaxation, crystal: Crystal) -> Candidate:
@@ -146,6 +175,7 @@ def _candidate(key: str, end: Relaxation, crystal: Crystal) -> Candidate:
         lattice_energy=end.lattice_energy,
         density=crystal.density,
         invariant=average_minimum_distances(crystal),
+        draws=end.draws,
     )
 
 
@@ -160,18 +190,17 @@ def _names_of(matches: Sequence[ObservedMatch]) -> dict[str, str]:
 
 
 def _minimum(
-    group: DuplicateGroup,
     end: Relaxation,
     crystal: Crystal,
     observed_form: str,
     settings: ComparisonSettings,
 ) -> Minimum:
     symmetry = find_symmetry(crystal, settings.symmetry_tolerance_angstrom)
-    key = group.representative.key
+    key = str(end.packing.key)
     comments = [
         f"lattice energy {end.lattice_energy:.4f} kJ/mol per formula unit "
         f"(force field), conformer {end.packing.conformer}, "
-        f"found {group.times_found} times",
+        f"found {len(end.draws)} times",
     ]
     return Minimum(
         identity=key,
@@ -182,7 +211,7 @@ def _minimum(
         cell=parameters_from_cell(symmetry.conventional.cell),
         density=crystal.density,
         lattice_energy=end.lattice_energy,
-        times_found=group.times_found,
+        times_found=len(end.draws),
         crystal=symmetry.conventional,
         cif=cif_text(symmetry, key, comments),
         observed_form=observed_form,

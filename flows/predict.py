@@ -1,4 +1,4 @@
-"""The whole prediction as a Prefect flow: one task a batch of packings.
+"""The whole prediction as a Prefect flow: one task a piece of work.
 
 The flow only schedules. What is finished is decided by the run's own store, so a flow
 that was stopped goes on when it is started again, and its database may be deleted.
@@ -6,7 +6,6 @@ Tasks take plain values and so may run in other processes.
 """
 
 from contextvars import ContextVar
-from dataclasses import astuple
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,16 +37,17 @@ def _search(order: Order) -> stages.Search:
     return stages.prepare(run, progress.get())
 
 
-@task(name="prepare the molecule", cache_policy=NO_CACHE)
-def prepare(order: Order) -> list[tuple[int, str, int, int]]:
-    """Conformers and force field; returns the batches to relax."""
-    return [astuple(batch) for batch in stages.batches(_search(order))]
+@task(name="prepare a step", task_run_name="prepare {step}", cache_policy=NO_CACHE)
+def pieces(order: Order, step: int) -> int:
+    """Make a step ready; returns how many pieces of work it has."""
+    return len(stages.STEPS[step].pieces(_search(order), progress.get()))
 
 
-@task(name="relax packings", task_run_name="relax {batch}", cache_policy=NO_CACHE)
-def relax(order: Order, batch: tuple[int, str, int, int]) -> None:
-    """Draw, place and relax one batch of packings."""
-    stages.relax_batch(_search(order), stages.Batch(*batch))
+@task(name="do a piece", task_run_name="{name} {index}", cache_policy=NO_CACHE)
+def do(order: Order, step: int, index: int, name: str) -> None:  # noqa: ARG001
+    """Finish one piece of work of a step, unless it is finished."""
+    search, wanted = _search(order), stages.STEPS[step]
+    wanted.do(search, wanted.pieces(search, _silent)[index])
 
 
 @task(name="rank the landscape", cache_policy=NO_CACHE)
@@ -64,12 +64,13 @@ def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
     """From a settings file to a ranked landscape in the output folder."""
     order = (settings_file, output, tuple(overrides))
     tell = progress.get()
-    batches = prepare(order)
-    tell("packings", 0, len(batches))
-    futures = [relax.submit(order, batch) for batch in batches]
-    for done, future in enumerate(as_completed(futures), start=1):
-        future.result()
-        tell("packings", done, len(batches))
+    for step, wanted in enumerate(stages.STEPS):
+        total = pieces(order, step)
+        tell(wanted.name, 0, total)
+        futures = [do.submit(order, step, i, wanted.name) for i in range(total)]
+        for done, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            tell(wanted.name, done, total)
     return rank(order)
 
 

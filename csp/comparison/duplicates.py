@@ -27,15 +27,18 @@ class Candidate:
         lattice_energy: kJ/mol per formula unit.
         density: g/cm³.
         invariant: From :func:`csp.comparison.invariants.average_minimum_distances`, Å.
+        draws: Names of the draws that led to it; its key alone if left empty.
     """
 
     key: str
     lattice_energy: float
     density: float
     invariant: Scalars
+    draws: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "invariant", read_only(self.invariant))
+        object.__setattr__(self, "draws", self.draws or (self.key,))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,7 +47,7 @@ class DuplicateGroup:
 
     Attributes:
         representative: The lowest in energy, the first key among equals.
-        keys: Of all members, sorted.
+        keys: Of all members, and of the draws that led to them, sorted.
     """
 
     representative: Candidate
@@ -105,7 +108,7 @@ def extend(
     known = {group.representative.key for group in groups}
     entering = [
         *groups,
-        *(DuplicateGroup(candidate, (candidate.key,)) for candidate in candidates),
+        *(DuplicateGroup(candidate, candidate.draws) for candidate in candidates),
     ]
     _check(entering)
     entering.sort(key=lambda g: (g.representative.lattice_energy, g.representative.key))

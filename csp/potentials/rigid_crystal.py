@@ -116,7 +116,9 @@ def rigid_crystal(
         ]
         first = [_same_as(copies, k) for k in range(len(copies))]
         chosen.append(np.array([k for k, at in enumerate(first) if at == k]))
-        same = [k for k, at in enumerate(first) if at == first[_identity(turns, shifts)]]
+        same = [
+            k for k, at in enumerate(first) if at == first[_identity(turns, shifts)]
+        ]
         stabilisers.append(cartesian[same])
     return RigidCrystal(
         tuple(bodies),
@@ -143,9 +145,7 @@ def _same_as(copies: Sequence[tuple[np.ndarray, np.ndarray]], k: int) -> int:
         away = copies[other][0] - centre
         if np.abs(away - np.round(away)).max() > _SAME_PLACE:
             continue
-        distances = np.linalg.norm(
-            copies[other][1].T[:, None] - sites.T[None], axis=2
-        )
+        distances = np.linalg.norm(copies[other][1].T[:, None] - sites.T[None], axis=2)
         if distances.min(axis=1).max() < 0.05:  # noqa: PLR2004
             return other
     return k
@@ -160,9 +160,7 @@ def _invariant_strains(cartesian: RotationMatrices) -> np.ndarray:
             strain[i, j] = strain[j, i] = 1.0 if i == j else np.sqrt(0.5)
             basis.append(strain)
     units = np.array(basis)
-    mean = np.mean(
-        np.einsum("nij,ajk,nlk->nail", cartesian, units, cartesian), axis=0
-    )
+    mean = np.mean(np.einsum("nij,ajk,nlk->nail", cartesian, units, cartesian), axis=0)
     projector = np.einsum("aij,bij->ab", units, mean)
     values, vectors = np.linalg.eigh(projector)
     kept = vectors[:, values > 0.5]  # noqa: PLR2004
@@ -236,5 +234,7 @@ def expanded(crystal: RigidCrystal) -> RigidCrystal:
 
 def inverted(body: Body) -> Body:
     """A body turned inside out, ``d → −d``."""
-    signs = np.concatenate([np.full(2 * l + 1, (-1.0) ** l) for l in range(MAX_RANK + 1)])
+    signs = np.concatenate(
+        [np.full(2 * l + 1, (-1.0) ** l) for l in range(MAX_RANK + 1)]
+    )
     return Body(body.types, -body.sites, body.moments * signs)

@@ -37,14 +37,14 @@ class PotentialSettings(BaseModel):
         description="distributed multipoles to rank 4, or fitted point charges",
     )
     multipole_cutoff: float = Field(
-        15.0,
+        16.0,
         ge=8.0,
         le=40.0,
         description="distance of centres of mass at which interactions above "
         "dipole–dipole end, Å",
     )
     multipole_switch_width: float = Field(
-        1.0,
+        4.0,
         ge=0.1,
         le=5.0,
         description="width over which they are switched off before it, Å",

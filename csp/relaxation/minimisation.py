@@ -7,6 +7,7 @@ import numpy as np
 from csp.geometry import volume
 from csp.point_groups import axial, invariant_directions
 from csp.potentials.kernels.energy import TERMS
+from csp.potentials.kernels.tables import Cutoffs, Pairs, Sites
 from csp.potentials.rigid_crystal import RigidCrystal, Tables
 from csp.records import Status
 from csp.relaxation.kernels import (
@@ -19,7 +20,7 @@ from csp.relaxation.kernels import (
 )
 from csp.relaxation.settings import RelaxationSettings
 
-LARGEST_EXPANSION = 4.0
+_LARGEST_EXPANSION = 4.0
 _OVERLAP_ENERGY = 1.0
 """kJ/mol of wall energy per molecule above which a minimum is an overlap."""
 _SMALLEST_RADIUS = 0.5
@@ -77,7 +78,7 @@ def limits_of(crystal: RigidCrystal, settings: RelaxationSettings) -> Limits:
         settings.largest_gradient_kj_per_mol_per_angstrom,
         settings.n_evaluations,
         settings.longest_step,
-        LARGEST_EXPANSION * volume(crystal.cell),
+        _LARGEST_EXPANSION * volume(crystal.cell),
     )
 
 
@@ -85,24 +86,30 @@ def minimised(
     crystal: RigidCrystal, tables: Tables, settings: RelaxationSettings
 ) -> Minimisation:
     """The energy minimum below a crystal, its symmetry kept."""
-    reach = tables.with_reach(crystal.images)
+    limits = limits_of(crystal, settings)
+    return minimised_with(tables.with_reach(crystal.images), crystal, limits)
+
+
+def minimised_with(
+    sums: tuple[Sites, Pairs, Cutoffs], crystal: RigidCrystal, limits: Limits
+) -> Minimisation:
+    """The minimum of any energy that the sums can express."""
+    problem = (crystal.images, sums, freedom_of(crystal))
     state, energy, terms, gradient, evaluations, code = minimise(
-        state_of(crystal),
-        (crystal.images, reach, freedom_of(crystal)),
-        limits_of(crystal, settings),
+        _state_of(crystal), problem, limits
     )
     parts = dict(zip(TERMS, terms.tolist(), strict=True))
     return Minimisation(
         crystal=crystal.at(*state),
         energy=float(energy),
         terms=parts,
-        status=status_of(int(code), parts["wall"] / crystal.n_molecules),
+        status=_status(int(code), parts["wall"] / crystal.n_molecules),
         largest_gradient=float(gradient),
         n_evaluations=int(evaluations),
     )
 
 
-def state_of(crystal: RigidCrystal) -> State:
+def _state_of(crystal: RigidCrystal) -> State:
     """Cell, centres and orientations as arrays that may be written."""
     return (
         np.array(crystal.cell),
@@ -111,7 +118,7 @@ def state_of(crystal: RigidCrystal) -> State:
     )
 
 
-def status_of(code: int, wall_energy: float) -> Status:
+def _status(code: int, wall_energy: float) -> Status:
     """How a minimisation ended, from its code and the walls' kJ/mol per molecule."""
     if wall_energy > _OVERLAP_ENERGY:
         return Status.OVERLAP

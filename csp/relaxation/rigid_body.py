@@ -1,45 +1,31 @@
-"""Relaxation of a packing of rigid molecules within its space group."""
+"""The relaxation of a search's packings, in three steps.
 
-from dataclasses import dataclass
+The press pushes overlaps apart; point charges with short sums then lead most packings
+to where their minimum will be; the full model relaxes what is left when duplicates are
+out.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from csp.arrays import Cell
-from csp.geometry import volume
-from csp.point_groups import axial, invariant_directions
+from csp.potentials.bodies import Body, RigidMolecule
 from csp.potentials.exp6 import parameter_set
-from csp.potentials.force_field import (
-    RigidMolecule,
-    cutoffs_for,
-    images_of,
-    pair_table,
-    site_table,
-)
-from csp.potentials.kernels.energy import TERMS
-from csp.potentials.kernels.tables import Images, Pairs, Sites
+from csp.potentials.force_field import images_of
+from csp.potentials.kernels.tables import Pairs
+from csp.potentials.rigid_crystal import RigidCrystal, Tables, tables_of
 from csp.potentials.settings import PotentialSettings
-from csp.records import Relaxation, RigidPacking, Status
-from csp.relaxation.kernels import (
-    CONVERGED,
-    FELL_APART,
-    Freedom,
-    Limits,
-    State,
-    minimise,
+from csp.records import FreePacking, Relaxation, RigidPacking
+from csp.relaxation.minimisation import (
+    Minimisation,
+    limits_of,
+    minimised,
+    minimised_with,
 )
 from csp.relaxation.press import contact_table, press_cutoffs
 from csp.relaxation.settings import RelaxationSettings
-from csp.spacegroups import (
-    Site,
-    SpaceGroup,
-    cartesian_rotations,
-    space_group,
-    strain_basis,
-)
-
-_LARGEST_EXPANSION = 4.0
-_OVERLAP_ENERGY = 1.0
-"""kJ/mol of wall energy per molecule above which a minimum is an overlap."""
+from csp.relaxation.stability import settled
+from csp.spacegroups import cartesian_rotations, space_group, strain_basis
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -48,45 +34,49 @@ class ForceFieldModel:
 
     Attributes:
         molecule: The conformer as the force field sees it.
-        sites: Its site table.
-        pairs: Pair parameters with walls.
         contacts: Pair parameters of the press: soft spheres.
-        settings: How far the sums go.
+        charges: The sites with point charges, and sums that end early.
+        full: The sites and sums of the settings.
     """
 
     molecule: RigidMolecule
-    sites: Sites
-    pairs: Pairs
     contacts: Pairs
-    settings: PotentialSettings
+    charges: tuple[Body, Tables]
+    full: tuple[Body, Tables]
 
 
 def force_field_model(
-    molecule: RigidMolecule, settings: PotentialSettings
+    molecule: RigidMolecule,
+    potential: PotentialSettings,
+    relaxation: RelaxationSettings,
 ) -> ForceFieldModel:
     """Tables of one conformer."""
-    parameters = parameter_set(settings.force_field)
-    sites = site_table([molecule])
-    pairs = pair_table([molecule], parameters)
-    return ForceFieldModel(molecule, sites, pairs, contact_table(pairs), settings)
+    parameters = parameter_set(potential.force_field)
+    charges = molecule.with_charges()
+    has_multipoles = potential.electrostatics == "multipoles"
+    full = molecule.with_multipoles() if has_multipoles else charges
+    short = tables_of([charges], parameters, relaxation.shortened(potential))
+    return ForceFieldModel(
+        molecule,
+        contact_table(short.pairs),
+        (charges, short),
+        (full, tables_of([full], parameters, potential)),
+    )
 
 
-def freedom_of(
-    group: SpaceGroup, site: Site, cell: Cell, molecule: RigidMolecule
-) -> Freedom:
-    """The directions in which a molecule on a site, and the cell, may move."""
-    rotations = cartesian_rotations(group, cell)[site.stabiliser]
-    translations = invariant_directions(rotations)
-    turns = invariant_directions(axial(rotations))
-    gyration = float(np.sqrt(np.mean(np.sum(molecule.sites**2, axis=1))))
-    return Freedom(
-        strains=strain_basis(group.lattice),
-        size=float(np.cbrt(volume(cell))),
-        translations=np.ascontiguousarray(translations),
-        translation_owner=np.zeros(len(translations), np.int64),
-        rotations=np.ascontiguousarray(turns),
-        rotation_owner=np.zeros(len(turns), np.int64),
-        radius=np.array([max(gyration, 0.5)]),
+def crystal_of_bodies(packing: RigidPacking, body: Body) -> RigidCrystal:
+    """A packing as the sums see it."""
+    group = space_group(packing.key.space_group)
+    site = group.site(packing.key.site)
+    stabiliser = cartesian_rotations(group, packing.cell)[site.stabiliser]
+    return RigidCrystal(
+        (body,),
+        packing.cell,
+        packing.centre[None],
+        packing.rotation[None],
+        images_of(group, [site], packing.cell),
+        (stabiliser,),
+        strain_basis(group.lattice),
     )
 
 
@@ -97,83 +87,103 @@ def press(
 
     The sites are soft spheres under a pressure; the force field is not asked.
     """
-    images, freedom = _symmetry_of(packing, model)
-    tables = (model.sites, model.contacts, press_cutoffs(model.contacts))
-    end, *_ = minimise(
-        _state_of(packing),
-        (images, tables, freedom),
-        Limits(
-            settings.press_gradient,
-            settings.press_evaluations,
-            settings.longest_step,
-            _LARGEST_EXPANSION * volume(packing.cell),
+    body, tables = model.charges
+    crystal = crystal_of_bodies(packing, body)
+    end = minimised_with(
+        (tables.sites, model.contacts, press_cutoffs(model.contacts)),
+        crystal,
+        limits_of(crystal, settings)._replace(
+            gradient=settings.press_gradient, evaluations=settings.press_evaluations
         ),
     )
     return _at(packing, end)
 
 
-def relax(
+def approach(
     packing: RigidPacking, model: ForceFieldModel, settings: RelaxationSettings
 ) -> Relaxation:
-    """Press a packing together, then minimise its lattice energy.
+    """Press a packing together, then minimise it with point charges and short sums.
 
     Returns:
         The end with its status; never raises for a bad packing.
     """
     pressed = press(packing, model, settings)
-    images, freedom = _symmetry_of(pressed, model)
-    cutoffs = cutoffs_for(model.sites, model.pairs, images, model.settings)
-    end, energy, terms, gradient, evaluations, code = minimise(
-        _state_of(pressed),
-        (images, (model.sites, model.pairs, cutoffs), freedom),
-        Limits(
-            settings.largest_gradient_kj_per_mol_per_angstrom,
-            settings.n_evaluations,
-            settings.longest_step,
-            _LARGEST_EXPANSION * volume(packing.cell),
-        ),
+    body, tables = model.charges
+    crystal = crystal_of_bodies(pressed, body)
+    limits = limits_of(crystal, settings)._replace(gradient=settings.first_gradient)
+    end = minimised_with(tables.with_reach(crystal.images), crystal, limits)
+    return _relaxation(pressed, end, model)
+
+
+def refine(
+    start: Relaxation, model: ForceFieldModel, settings: RelaxationSettings
+) -> Relaxation:
+    """Minimise the end of an earlier relaxation with the full model."""
+    packing = start.packing
+    if not isinstance(packing, RigidPacking):
+        raise TypeError("a packing without symmetry is refined already")
+    body, tables = model.full
+    end = minimised(crystal_of_bodies(packing, body), tables, settings)
+    return replace(_relaxation(packing, end, model), draws=start.draws)
+
+
+def settle(
+    start: Relaxation, model: ForceFieldModel, settings: RelaxationSettings
+) -> Relaxation:
+    """Check that a refined packing is a true minimum; leave it downhill if not.
+
+    What is left downhill has lost its symmetry: its molecules all move freely.
+    """
+    packing = start.packing
+    if not isinstance(packing, RigidPacking):
+        raise TypeError("a packing without symmetry is settled already")
+    body, tables = model.full
+    crystal = crystal_of_bodies(packing, body)
+    first = Minimisation(
+        crystal, 0.0, {}, start.status, start.largest_gradient, start.n_evaluations
     )
-    n_molecules = len(images.body)
-    conformer = model.molecule.conformer
+    end, found = settled(first, tables, settings)
+    curvature = float(found.curvatures[0])
+    if end is first:
+        return replace(start, lowest_curvature=curvature)
+    return replace(
+        _relaxation(packing, end, model),
+        packing=_free(packing, end.crystal, crystal),
+        draws=start.draws,
+        lowest_curvature=curvature,
+        n_evaluations=start.n_evaluations + end.n_evaluations,
+    )
+
+
+def _free(packing: RigidPacking, end: RigidCrystal, start: RigidCrystal) -> FreePacking:
+    """A crystal without symmetry; bodies that were inverted get improper rotations."""
+    hands = np.linalg.det(start.images.cartesian)
+    return FreePacking(
+        packing.key,
+        packing.conformer,
+        end.cell,
+        np.mod(end.centres, 1.0),
+        end.rotations * np.sign(hands)[:, None, None],
+    )
+
+
+def _relaxation(
+    packing: RigidPacking, end: Minimisation, model: ForceFieldModel
+) -> Relaxation:
+    relative_energy = model.molecule.conformer.relative_energy
     return Relaxation(
         packing=_at(packing, end),
-        status=_status(int(code), float(terms[TERMS.index("wall")]) / n_molecules),
-        lattice_energy=float(energy) / n_molecules + conformer.relative_energy,
-        largest_gradient=float(gradient),
-        n_evaluations=int(evaluations),
+        status=end.status,
+        lattice_energy=end.energy / end.crystal.n_molecules + relative_energy,
+        largest_gradient=end.largest_gradient,
+        n_evaluations=end.n_evaluations,
+        draws=(str(packing.key),),
     )
 
 
-def _symmetry_of(
-    packing: RigidPacking, model: ForceFieldModel
-) -> tuple[Images, Freedom]:
-    group = space_group(packing.key.space_group)
-    site = group.site(packing.key.site)
-    return (
-        images_of(group, [site], packing.cell),
-        freedom_of(group, site, packing.cell, model.molecule),
-    )
-
-
-def _state_of(packing: RigidPacking) -> State:
-    return (
-        np.array(packing.cell),
-        np.array(packing.centre)[None],
-        np.array(packing.rotation)[None],
-    )
-
-
-def _at(packing: RigidPacking, state: State) -> RigidPacking:
-    cell, centres, rotations = state
+def _at(packing: RigidPacking, end: Minimisation) -> RigidPacking:
+    crystal = end.crystal
+    centre = np.mod(crystal.centres[0], 1.0)
     return RigidPacking(
-        packing.key, packing.conformer, cell, np.mod(centres[0], 1.0), rotations[0]
+        packing.key, packing.conformer, crystal.cell, centre, crystal.rotations[0]
     )
-
-
-def _status(code: int, wall_energy: float) -> Status:
-    """How a relaxation ended, from the minimiser's code and the walls' kJ/mol."""
-    if wall_energy > _OVERLAP_ENERGY:
-        return Status.OVERLAP
-    if code == CONVERGED:
-        return Status.CONVERGED
-    return Status.FELL_APART if code == FELL_APART else Status.STEP_LIMIT

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from csp.potentials.settings import PotentialSettings
+
 
 class RelaxationSettings(BaseModel):
     """The ``[relaxation]`` section: when a minimisation ends."""
@@ -26,6 +28,26 @@ class RelaxationSettings(BaseModel):
         le=1.0,
         description="largest move of any degree of freedom in one step, Å",
     )
+    first_cutoff: float = Field(
+        9.0,
+        ge=5.0,
+        le=30.0,
+        description="where exp-6 and the real-space Ewald sum end in the first "
+        "relaxation, with point charges, Å",
+    )
+    first_gradient: float = Field(
+        0.02,
+        ge=1e-6,
+        le=10.0,
+        description="gradient at which the first relaxation ends, kJ/mol/Å per molecule",
+    )
+    first_window_kj_per_mol: float = Field(
+        50.0,
+        gt=0.0,
+        le=1000.0,
+        description="minima of the first relaxation within this energy of the lowest "
+        "are relaxed with the full model",
+    )
     press_gradient: float = Field(
         2.0,
         ge=0.01,
@@ -38,3 +60,14 @@ class RelaxationSettings(BaseModel):
         le=10_000,
         description="evaluations of the press (0 leaves it out)",
     )
+
+    def shortened(self, potential: PotentialSettings) -> PotentialSettings:
+        """The sums of the first relaxation, which end early."""
+        reach = min(self.first_cutoff, potential.cutoff)
+        return potential.model_copy(
+            update={
+                "cutoff": reach,
+                "ewald_cutoff": min(reach, potential.ewald_cutoff),
+                "electrostatics": "charges",
+            }
+        )

@@ -21,6 +21,9 @@ class Background:
         conformer_origin: Where the conformers came from.
         level: Of geometries and relative energies.
         potential_level: Of the electrostatic potentials.
+        multipole_level: Of the distributed multipoles.
+        electrostatics: ``multipoles`` or ``charges``.
+        first_window: Of the first relaxations, kJ/mol.
         force_field: Its title.
         reference: Its literature.
         failures: Why starting geometries led to no conformer, one sentence each.
@@ -35,6 +38,9 @@ class Background:
     failures: Sequence[str]
     level: str
     potential_level: str
+    multipole_level: str
+    electrostatics: str
+    first_window: float
     force_field: str
     reference: str
     draws: Sequence[tuple[str, str, float, int]]
@@ -158,8 +164,8 @@ def report_markdown(
         markdown_table(
             CONFORMER_HEADINGS, conformer_rows(landscape, background.molecules)
         ),
-        f"Geometries and relative energies: {background.level}; charges fitted to "
-        f"the electrostatic potential at {background.potential_level}. Origin: "
+        f"Geometries and relative energies: {background.level}; {_electric(background)}. "
+        f"Origin: "
         f"{background.conformer_origin}. A conformer's relative energy is part of the "
         "lattice energy of its crystals.\n",
         *(f"- No conformer: {failure}\n" for failure in background.failures),
@@ -167,9 +173,9 @@ def report_markdown(
         _search_section(landscape, background),
         "## What was not done\n",
         "- No structure was relaxed or ranked with quantum chemistry: energies are "
-        "those of the force field, with point charges.\n"
-        "- Minima were relaxed within their space group; whether a lower symmetry "
-        "would lie lower (a saddle point) was not tested.\n"
+        "those of the force field.\n"
+        "- Minima were tested for directions downhill that keep the size of the unit "
+        "cell (wave vector Γ), not for those of larger cells.\n"
         "- Molecules were rigid; temperature and zero-point motion are left out.\n"
         "- How complete the search is was not estimated.\n",
     ]
@@ -181,12 +187,39 @@ def _search_section(landscape: Landscape, background: Background) -> str:
         (group, site, f"{z_prime:g}", str(count))
         for group, site, z_prime, count in background.draws
     ]
+    counts = landscape.counts
     ends = ", ".join(
-        f"{count} {status.value}" for status, count in sorted(landscape.endings.items())
+        f"{count} {status.value}" for status, count in sorted(counts.endings.items())
     )
     return (
         markdown_table(("space group", "Wyckoff letter", "Z′", "draws"), draws)
-        + f"\nRelaxations: {ends}; {landscape.n_outside_window} converged ones lie "
-        f"above the energy window. Force field: {background.force_field} "
-        f"({background.reference}) with Ewald-summed point charges.\n"
+        + f"\nForce field: {background.force_field} ({background.reference}), with "
+        f"{_ELECTROSTATICS[background.electrostatics]}.\n\n"
+        f"- First relaxations, with point charges and short sums: {ends}; "
+        f"{counts.n_first_minima} distinct minima within "
+        f"{background.first_window:g} kJ/mol of the lowest.\n"
+        f"- Of these, {counts.n_refined} relaxed to a minimum of the full force field; "
+        f"{counts.n_distinct} distinct ones lie within the energy window.\n"
+        f"- {counts.n_saddles} of those were saddle points in their space group: they "
+        "were left downhill, without its symmetry, and relaxed again.\n"
+    )
+
+
+_ELECTROSTATICS = {
+    "multipoles": "distributed multipoles to rank 4 (charges and dipoles by Ewald "
+    "summation, higher ones by direct summation)",
+    "charges": "Ewald-summed point charges",
+}
+
+
+def _electric(background: Background) -> str:
+    """Where charges and multipoles come from."""
+    charges = (
+        f"charges fitted to the electrostatic potential at {background.potential_level}"
+    )
+    if background.electrostatics == "charges":
+        return charges
+    return (
+        f"distributed multipoles of the density at {background.multipole_level}; "
+        f"{charges} lead the first relaxations"
     )

@@ -85,7 +85,11 @@ def _leave_out_overlaps(rows: Array, n: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_higher(
-    rows: Array, n: int, weight: float, overlaps: bool, is_switching: bool  # noqa: FBT001
+    rows: Array,
+    n: int,
+    weight: float,
+    overlaps: bool,
+    is_switching: bool,  # noqa: FBT001
 ) -> tuple[float, float, float, float]:
     """Add the higher interactions of a block at one separation of its molecules.
 

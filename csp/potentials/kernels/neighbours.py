@@ -178,9 +178,7 @@ def _add_direct(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _push(
-    separation: tuple[float, float, float], slope: float, slopes: Slopes
-) -> None:
+def _push(separation: tuple[float, float, float], slope: float, slopes: Slopes) -> None:
     """Add ``slope R``, dE/dR of two centres of mass, which a molecular switch gives."""
     for k in range(3):
         along = slope * separation[k]

@@ -1,0 +1,285 @@
+"""The Hessian of a crystal of rigid bodies: is a minimum true, and how stiff is it?
+
+All molecules of the cell move, whatever the symmetry (wave vector Γ), and so does the
+cell. Second derivatives come from central differences of analytic gradients.
+
+The elastic constants are those of the relaxed crystal: under a strain its molecules move
+to their new equilibrium, ``C = (H_εε − H_εq H_qq⁻¹ H_qε)/V``.
+
+References:
+    Born & Huang, Dynamical Theory of Crystal Lattices (1954), § 11;
+    Day, Price & Leslie, Cryst. Growth Des. 1, 13 (2001), for rigid molecules.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import block_diag, null_space
+
+from csp.arrays import Matrix, RotationMatrices, Scalars, Vectors, read_only
+from csp.geometry import rotation_from_vector, volume
+from csp.potentials.force_field import cell_energy, cutoffs_for, site_table
+from csp.potentials.kernels.tables import Cutoffs, Pairs, Sites
+from csp.potentials.rigid_crystal import RigidCrystal, Tables, expanded
+from csp.records import Status
+from csp.relaxation.minimisation import Minimisation, limits_of, minimised_with
+from csp.relaxation.settings import RelaxationSettings
+from csp.units import KJ_PER_MOL_PER_GPA_ANGSTROM3
+
+_STEP = 2e-3
+"""Å; central differences are then right to some 1e-6 of a force constant."""
+_ZERO = 0.05
+"""kJ/mol/Å² per molecule; a curvature above minus this is not taken for a saddle."""
+_SMALLEST_RADIUS = 0.5
+"""Å; what a radian of a small body is worth at least."""
+_SOFTEST = 1e-6
+"""Of the stiffest; softer motions are none: turns of atoms, shifts of the whole."""
+_DESCENT = 0.1
+"""Å; how far a saddle point is left."""
+_MOST_DESCENTS = 3
+_N_STRAINS = 6
+_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Displacement:
+    """A move of all molecules of a cell.
+
+    Attributes:
+        shifts: Of the centres at the strained cell, Å.
+        turns: Rotation vectors, rad.
+        strain: Symmetric.
+    """
+
+    shifts: Vectors
+    turns: Vectors
+    strain: Matrix
+
+    def applied(self, crystal: RigidCrystal, factor: float) -> RigidCrystal:
+        """The crystal moved by a multiple of this."""
+        cell = crystal.cell @ (np.eye(3) + factor * self.strain)
+        centres = crystal.centres + factor * self.shifts @ np.linalg.inv(cell)
+        rotations = [
+            rotation_from_vector(factor * turn) @ rotation
+            for turn, rotation in zip(self.turns, crystal.rotations, strict=True)
+        ]
+        return crystal.at(cell, centres, np.array(rotations))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stability:
+    """Second derivatives at a stationary point.
+
+    Attributes:
+        curvatures: Eigenvalues of the Hessian over molecules and cell, smallest first,
+            without the three translations of the whole; kJ/mol/Å² per molecule.
+        downhill: The move of lowest curvature, 1 Å long.
+        elastic_constants: Stiffness in Voigt's notation, GPa; shape (6, 6).
+    """
+
+    curvatures: Scalars
+    downhill: Displacement
+    elastic_constants: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "curvatures", read_only(self.curvatures))
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether no displacement of the molecules or the cell lowers the energy."""
+        return bool(self.curvatures[0] > -_ZERO)
+
+
+def stability(crystal: RigidCrystal, tables: Tables) -> Stability:
+    """Curvatures and elastic constants at a minimum found within a symmetry.
+
+    Only the bodies of the asymmetric unit are displaced; the operations carry their rows
+    of the Hessian to the other molecules.
+
+    Args:
+        crystal: Relaxed.
+        tables: The force field of its bodies.
+    """
+    whole, sums = without_symmetry(crystal, tables)
+    n = whole.n_molecules
+    hessian = _hessian(crystal, whole, sums)
+    kept = _complement_of_translations(n)
+    values, vectors = np.linalg.eigh(kept.T @ hessian @ kept)
+    return Stability(
+        curvatures=values / n,
+        downhill=_displacement(kept @ vectors[:, 0], whole),
+        elastic_constants=_elastic_constants(hessian, whole),
+    )
+
+
+Sums = tuple[Sites, Pairs, Cutoffs]
+
+
+def without_symmetry(
+    crystal: RigidCrystal, tables: Tables
+) -> tuple[RigidCrystal, Sums]:
+    """The crystal with every molecule of the cell a body, and its tables."""
+    whole = expanded(crystal)
+    start = tables.sites.start
+    chosen = np.concatenate(
+        [np.arange(start[owner], start[owner + 1]) for owner in crystal.images.body]
+    )
+    square = np.ix_(chosen, chosen)
+    pairs = Pairs(*(np.ascontiguousarray(table[square]) for table in tables.pairs))
+    sites = site_table(whole.bodies)
+    cutoffs = cutoffs_for(sites, pairs, whole.images, tables.settings)
+    return whole, (sites, pairs, cutoffs)
+
+
+def _radii(crystal: RigidCrystal) -> Scalars:
+    """What a radian of each body is worth, Å."""
+    gyration = [np.sqrt(np.mean(np.sum(b.sites**2, axis=1))) for b in crystal.bodies]
+    return np.maximum(gyration, _SMALLEST_RADIUS)
+
+
+def _strain_units() -> RotationMatrices:
+    """Orthonormal symmetric strains in Voigt's order."""
+    units = np.zeros((_N_STRAINS, 3, 3))
+    for k, (i, j) in enumerate(_VOIGT):
+        units[k, i, j] = units[k, j, i] = 1.0 if i == j else np.sqrt(0.5)
+    return units
+
+
+def _displacement(vector: Scalars, crystal: RigidCrystal) -> Displacement:
+    """Coordinates (shifts, turns, strains; all in Å) as a move of the molecules."""
+    n = crystal.n_molecules
+    strain = np.tensordot(vector[6 * n :], _strain_units(), axes=1)
+    return Displacement(
+        shifts=vector[: 3 * n].reshape(n, 3),
+        turns=vector[3 * n : 6 * n].reshape(n, 3) / _radii(crystal)[:, None],
+        strain=strain / np.cbrt(volume(crystal.cell)),
+    )
+
+
+def _gradient(crystal: RigidCrystal, sums: Sums, reference: RigidCrystal) -> Scalars:
+    """dE/d(coordinates), kJ/mol/Å per cell, with the scales of a reference."""
+    found = cell_energy(
+        crystal.cell, crystal.centres, crystal.rotations, crystal.images, sums
+    )
+    strains = np.einsum("kij,ij->k", _strain_units(), found.strain)
+    return np.concatenate(
+        [
+            found.centres.ravel(),
+            (found.rotations / _radii(reference)[:, None]).ravel(),
+            strains / np.cbrt(volume(reference.cell)),
+        ]
+    )
+
+
+def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarray:
+    """Second derivatives by all coordinates of the cell, kJ/mol/Å²."""
+    n = whole.n_molecules
+    size = 6 * n + _N_STRAINS
+    hessian = np.zeros((size, size))
+
+    def row(coordinate: int) -> Scalars:
+        vector = np.zeros(size)
+        vector[coordinate] = 1.0
+        move = _displacement(vector, whole)
+        up, down = (
+            _gradient(move.applied(whole, sign * _STEP), sums, whole)
+            for sign in (1.0, -1.0)
+        )
+        return np.asarray((up - down) / (2.0 * _STEP))
+
+    for k in range(_N_STRAINS):
+        hessian[6 * n + k] = row(6 * n + k)
+    for body, first in enumerate(crystal.images.first):
+        own = [3 * first + k for k in range(3)]
+        own += [3 * n + index for index in own]
+        rows = np.array([row(index) for index in own])
+        for image in np.flatnonzero(crystal.images.body == body):
+            moved, turn = _carried(crystal, whole, int(image))
+            there = [3 * image + k for k in range(3)]
+            there += [3 * n + index for index in there]
+            hessian[there] = (
+                turn[np.ix_(there, there)] @ _permuted(rows, moved, n) @ turn.T
+            )
+    hessian[:, 6 * n :] = hessian[6 * n :].T
+    return 0.5 * (hessian + hessian.T)
+
+
+def _carried(
+    crystal: RigidCrystal, whole: RigidCrystal, image: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the operation of an image takes all molecules, and how their moves turn.
+
+    Returns:
+        For each molecule the one that is taken to its place; the matrix that turns the
+        coordinates of each molecule (block diagonal) and the strains.
+    """
+    images = crystal.images
+    n = whole.n_molecules
+    centres = whole.centres @ images.rotation[image].T + images.translation[image]
+    away = whole.centres[:, None] - centres[None]
+    source = np.argmin(np.abs(away - np.round(away)).max(axis=2), axis=1)
+    matrix = images.cartesian[image]
+    axial = np.linalg.det(matrix) * matrix
+    units = _strain_units()
+    strains = np.einsum(
+        "aij,ik,bkl,jl->ab", units, matrix, units, matrix, optimize=True
+    )
+    blocks = [matrix] * n + [axial] * n + [strains]
+    return source, block_diag(*blocks)
+
+
+def _permuted(rows: np.ndarray, source: np.ndarray, n: int) -> np.ndarray:
+    """Rows of the Hessian with the molecules' columns in the order of ``source``."""
+    shifts = rows[:, : 3 * n].reshape(-1, n, 3)[:, source].reshape(len(rows), -1)
+    turns = rows[:, 3 * n : 6 * n].reshape(-1, n, 3)[:, source]
+    return np.concatenate(
+        [shifts, turns.reshape(len(rows), -1), rows[:, 6 * n :]], axis=1
+    )
+
+
+def _complement_of_translations(n: int) -> np.ndarray:
+    """Orthonormal columns that span all moves but those of the whole crystal."""
+    whole = np.zeros((6 * n + _N_STRAINS, 3))
+    for k in range(3):
+        whole[k : 3 * n : 3, k] = 1.0 / np.sqrt(n)
+    return np.asarray(null_space(whole.T))
+
+
+def _elastic_constants(hessian: np.ndarray, crystal: RigidCrystal) -> np.ndarray:
+    """Stiffness of the crystal with its molecules relaxed, GPa."""
+    inner = 6 * crystal.n_molecules
+    softest = _SOFTEST * np.abs(hessian[:inner, :inner]).max()
+    values, vectors = np.linalg.eigh(hessian[:inner, :inner])
+    inverse = np.where(np.abs(values) > softest, 1.0 / values, 0.0)
+    coupling = vectors.T @ hessian[:inner, inner:]
+    stiffness = hessian[inner:, inner:] - coupling.T @ (inverse[:, None] * coupling)
+    size = np.cbrt(volume(crystal.cell))
+    shear = np.array([1.0] * 3 + [np.sqrt(0.5)] * 3)  # engineering strains
+    scale = size**2 / volume(crystal.cell) / KJ_PER_MOL_PER_GPA_ANGSTROM3
+    return np.asarray(scale * stiffness * np.outer(shear, shear))
+
+
+def settled(
+    end: Minimisation, tables: Tables, settings: RelaxationSettings
+) -> tuple[Minimisation, Stability]:
+    """A minimum that is one in every direction.
+
+    A saddle point is left downhill, without its symmetry, and minimised again. What is
+    still a saddle point after that has been done three times gets this status.
+
+    Returns:
+        Where it ended (the input, if that is a true minimum) and the curvatures there.
+    """
+    found = stability(end.crystal, tables)
+    for _ in range(_MOST_DESCENTS):
+        if found.is_minimum or end.status is not Status.CONVERGED:
+            return end, found
+        whole, sums = without_symmetry(end.crystal, tables)
+        start = found.downhill.applied(whole, _DESCENT)
+        end = minimised_with(sums, start, limits_of(start, settings))
+        sites, pairs, _ = sums
+        tables = Tables(sites, pairs, tables.settings)
+        found = stability(end.crystal, tables)
+    if not found.is_minimum:
+        end = replace(end, status=Status.SADDLE)
+    return end, found
