@@ -103,8 +103,8 @@ def rigid_crystal(
     if error > _SAME_PLACE:
         raise InputError(
             "the symmetry operations do not fit the cell (they stretch it by "
-            f"{error:.1e}, at most {_SAME_PLACE:g} is rounding): correct the cell or the "
-            "operations"
+            f"{error:.1e}, at most {_SAME_PLACE:g} is rounding): correct the cell or "
+            "the operations"
         )
     u, _, vt = np.linalg.svd(cartesian)
     cartesian = u @ vt
@@ -164,7 +164,7 @@ def _invariant_strains(cartesian: RotationMatrices) -> np.ndarray:
     projector = np.einsum("aij,bij->ab", units, mean)
     values, vectors = np.linalg.eigh(projector)
     kept = vectors[:, values > 0.5]  # noqa: PLR2004
-    return np.einsum("ak,aij->kij", kept, units)
+    return np.asarray(np.einsum("ak,aij->kij", kept, units))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -235,6 +235,6 @@ def expanded(crystal: RigidCrystal) -> RigidCrystal:
 def inverted(body: Body) -> Body:
     """A body turned inside out, ``d → −d``."""
     signs = np.concatenate(
-        [np.full(2 * l + 1, (-1.0) ** l) for l in range(MAX_RANK + 1)]
+        [np.full(2 * rank + 1, (-1.0) ** rank) for rank in range(MAX_RANK + 1)]
     )
     return Body(body.types, -body.sites, body.moments * signs)

@@ -33,7 +33,7 @@ N_DERIVATIVES = (MAX_RANK + 2) ** 2
 """The force needs one degree more than the energy."""
 
 Element = dict[tuple[int, int], complex]
-"""A homogeneous or mixed polynomial: coefficients of e_lm, −l ≤ m ≤ l, e_l,−m = ē_lm."""
+"""A polynomial: its coefficients of e_lm, −l ≤ m ≤ l, with e_l,−m = ē_lm."""
 
 
 def rank_and_order(index: int) -> tuple[int, int, bool]:
@@ -51,7 +51,7 @@ def _as_element(index: int) -> Element:
     """Re e_lm or Im e_lm as combination of e_lm and its conjugate."""
     rank, order, is_imaginary = rank_and_order(index)
     if order == 0:
-        return {(rank, 0): 1.0}
+        return {(rank, 0): 1.0 + 0.0j}
     half = -0.5j if is_imaginary else 0.5 + 0.0j
     return {(rank, order): half, (rank, -order): half.conjugate()}
 
@@ -81,7 +81,7 @@ def _components(element: Element) -> dict[int, float]:
 
 @cache
 def product_terms(max_degree: int) -> tuple[np.ndarray, np.ndarray]:
-    """Structure constants: ``(a b)_t = Σ c a_u b_v`` over the rows ``t, u, v``; ``c``."""
+    """Structure constants ``c`` of ``(a b)_t = Σ c a_u b_v``: rows ``t, u, v``; c."""
     n = (max_degree + 1) ** 2
     rows, values = [], []
     for u in range(n):
@@ -95,7 +95,7 @@ def product_terms(max_degree: int) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def derivative_terms(max_degree: int) -> tuple[np.ndarray, np.ndarray]:
-    """Structure constants of ∂: ``(∂_k a)_t = Σ c a_u`` over the rows ``k, t, u``."""
+    """Structure constants of ``(∂_k a)_t = Σ c a_u``: rows ``k, t, u``; c."""
     rows, values = product_terms(max_degree)
     axis = {2: 0, 3: 1, 1: 2}  # components 11c, 11s, 10 are ∂_x, ∂_y, ∂_z
     chosen = [i for i, (_, _, v) in enumerate(rows) if int(v) in axis]
@@ -111,7 +111,7 @@ def generator_terms() -> tuple[np.ndarray, np.ndarray]:
     """
     turned: list[tuple[Element, Element]] = [  # ∂₊ and ∂_z, about each axis
         ({(1, 0): 1.0j}, {(1, 1): 0.5j, (1, -1): -0.5j}),
-        ({(1, 0): -1.0}, {(1, 1): 0.5, (1, -1): 0.5}),
+        ({(1, 0): -1.0 + 0.0j}, {(1, 1): 0.5 + 0.0j, (1, -1): 0.5 + 0.0j}),
         ({(1, 1): -1.0j}, {}),
     ]
     rows, values = [], []
@@ -151,7 +151,8 @@ def _scale() -> np.ndarray:
     """Coefficient of e_lm in the operator of a unit moment Q_lm.
 
     The operator of Q_lm is R_lm(∇)/(2l − 1)!! with the Racah-normalised solid harmonic
-    R_lm; without its multiples of ∇² it is Re or Im e_lm times √(2 − δ_m0)/√((l−m)!(l+m)!).
+    R_lm; without its multiples of ∇² it is Re or Im e_lm times
+    √(2 − δ_m0)/√((l−m)!(l+m)!).
     """
     out = np.empty(N_MOMENTS)
     for index in range(N_MOMENTS):
@@ -178,10 +179,10 @@ def product(a: np.ndarray, b: np.ndarray, max_degree: int = MAX_RANK) -> np.ndar
     """Product of polynomials along the last axis; degrees above ``max_degree`` drop."""
     rows, values = product_terms(max_degree)
     t, u, v = rows.T
-    shape = np.broadcast_shapes(a.shape[:-1], b.shape[:-1])
-    out = np.zeros((*shape, (max_degree + 1) ** 2))
-    np.add.at(out, (..., t), values * a[..., u] * b[..., v])
-    return out
+    parts = np.moveaxis(values * a[..., u] * b[..., v], -1, 0)
+    out = np.zeros(((max_degree + 1) ** 2, *parts.shape[1:]))
+    np.add.at(out, t, parts)
+    return np.moveaxis(out, 0, -1)
 
 
 def rotation_of(matrix: Matrix) -> np.ndarray:

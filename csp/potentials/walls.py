@@ -26,7 +26,7 @@ _FALLBACK = 1.2
 
 
 class Wall(NamedTuple):
-    """Where the continuation of exp-6 starts, its energy, force and cubic coefficient."""
+    """Where exp-6 is continued; its energy, force and cubic coefficient there."""
 
     distance: float
     energy: float

@@ -39,7 +39,8 @@ class RelaxationSettings(BaseModel):
         0.02,
         ge=1e-6,
         le=10.0,
-        description="gradient at which the first relaxation ends, kJ/mol/Å per molecule",
+        description="gradient at which the first relaxation ends, kJ/mol/Å per "
+        "molecule",
     )
     first_window_kj_per_mol: float = Field(
         50.0,

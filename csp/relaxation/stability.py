@@ -3,8 +3,8 @@
 All molecules of the cell move, whatever the symmetry (wave vector Γ), and so does the
 cell. Second derivatives come from central differences of analytic gradients.
 
-The elastic constants are those of the relaxed crystal: under a strain its molecules move
-to their new equilibrium, ``C = (H_εε − H_εq H_qq⁻¹ H_qε)/V``.
+The elastic constants are those of the relaxed crystal: under a strain its molecules
+move to their new equilibrium, ``C = (H_εε − H_εq H_qq⁻¹ H_qε)/V``.
 
 References:
     Born & Huang, Dynamical Theory of Crystal Lattices (1954), § 11;
@@ -93,8 +93,8 @@ class Stability:
 def stability(crystal: RigidCrystal, tables: Tables) -> Stability:
     """Curvatures and elastic constants at a minimum found within a symmetry.
 
-    Only the bodies of the asymmetric unit are displaced; the operations carry their rows
-    of the Hessian to the other molecules.
+    Only the bodies of the asymmetric unit are displaced; the operations carry their
+    rows of the Hessian to the other molecules.
 
     Args:
         crystal: Relaxed.

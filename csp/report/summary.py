@@ -164,8 +164,8 @@ def report_markdown(
         markdown_table(
             CONFORMER_HEADINGS, conformer_rows(landscape, background.molecules)
         ),
-        f"Geometries and relative energies: {background.level}; {_electric(background)}. "
-        f"Origin: "
+        f"Geometries and relative energies: {background.level}; "
+        f"{_electric(background)}. Origin: "
         f"{background.conformer_origin}. A conformer's relative energy is part of the "
         "lattice energy of its crystals.\n",
         *(f"- No conformer: {failure}\n" for failure in background.failures),

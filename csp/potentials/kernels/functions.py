@@ -52,7 +52,7 @@ _LOW, _HIGH = -1.0, (_END - _MIDDLE) / (_END + _MIDDLE)
 def _erfcx_series() -> tuple[float, ...]:
     """Coefficients of ``(1 + 2x) e^{x²} erfc(x)`` in powers of u.
 
-    ``t = (x − 3)/(x + 3)``, mapped linearly from the range of x ∈ [0, 9] to u ∈ [−1, 1].
+    ``t = (x − 3)/(x + 3)`` for x ∈ [0, 9], mapped linearly to u ∈ [−1, 1].
     Degree 16 is right to 2e-14.
 
     References:

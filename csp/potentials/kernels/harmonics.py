@@ -115,8 +115,8 @@ def irregular_harmonics(rows: Array, n: int) -> None:
     """``S_lm = e_lm(1/r)`` of a block's pairs, degrees 0 to 5.
 
     ``S_m+1,m+1 = −(2m + 1)(x + iy)/r² S_mm`` and
-    ``S_l+1,m = −[(2l + 1) z S_lm + (l² − m²) S_l−1,m]/r²``; unrolled, so that the vector
-    unit holds everything in its registers.
+    ``S_l+1,m = −[(2l + 1) z S_lm + (l² − m²) S_l−1,m]/r²``; unrolled, so that the
+    vector unit holds everything in its registers.
 
     Args:
         rows: The block, placed; its harmonics are overwritten.

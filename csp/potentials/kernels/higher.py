@@ -88,7 +88,7 @@ def add_higher(
     rows: Array,
     n: int,
     weight: float,
-    overlaps: bool,
+    overlaps: bool,  # noqa: FBT001
     is_switching: bool,  # noqa: FBT001
 ) -> tuple[float, float, float, float]:
     """Add the higher interactions of a block at one separation of its molecules.

@@ -1,7 +1,7 @@
 """Rows of pairs: the data of up to 64 pairs of sites, laid out for the vector unit.
 
-All rows of a block lie in one flat array, row ``k`` at ``k · WIDTH``. Loops that read and
-write one array at constant distances are turned into vector instructions by LLVM;
+All rows of a block lie in one flat array, row ``k`` at ``k · WIDTH``. Loops that read
+and write one array at constant distances are turned into vector instructions by LLVM;
 loops over many arrays are not.
 """
 

@@ -31,6 +31,7 @@ from csp.potentials.solid_harmonics import MAX_RANK, N_DERIVATIVES
 from csp.units import COULOMB_CONSTANT
 
 _POWER = 5.0
+_SERIES = 25
 _SHORTEST = 1e-6
 """Å; sites that lie on one another count as this far apart."""
 
@@ -105,7 +106,7 @@ def _subtract_smooth(
             - radial * place[i]
         )
         twist[i] -= k * (mu_a[i1] * field[i2] - mu_a[i2] * field[i1])
-    return -k * energy
+    return float(-k * energy)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -125,17 +126,10 @@ def _smooth(r: float, alpha: float) -> tuple[float, float, float, float]:
         return e0, e1, e2, (5.0 * e2 - twice * twice * gauss) * over
     out = np.zeros(4)
     for n in range(4):  # dE/dt of order n
-        term = 1.0
-        for k in range(1, n + 1):
-            term *= -1.0  # (−1)^n; k!/(k − n)! cancels k!
-        power, k = 1.0, n
-        factorial = 1.0  # (k − n)!
-        while k < n + 30:
-            out[n] += term * power / (factorial * (2.0 * k + 1.0))
-            k += 1
-            term = -term
-            power *= t
-            factorial *= k - n
+        term = -1.0 if n % 2 else 1.0  # (−1)^k t^(k−n)/(k − n)!
+        for k in range(n, n + _SERIES):
+            out[n] += term / (2.0 * k + 1.0)
+            term *= -t / (k + 1 - n)
     scale = TWO_OVER_SQRT_PI * alpha
     step = -2.0 * alpha * alpha  # −(1/r) d/dr = −2α² d/dt
     return (
