@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,24 @@ _SAME_PLACE = 1e-3
 """Fractional; copies of a body closer than this are one."""
 
 
+class Operations(NamedTuple):
+    """Symmetry operations of a cell, one for each coset of its lattice translations.
+
+    Attributes:
+        rotations: For fractional columns.
+        translations: Fractional.
+        cartesian: The rotations for Cartesian columns, orthogonal.
+    """
+
+    rotations: RotationMatrices
+    translations: Vectors
+    cartesian: RotationMatrices
+
+    def chosen(self, which: np.ndarray) -> "Operations":
+        """Some of the operations."""
+        return Operations(*(part[which] for part in self))
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class RigidCrystal:
     """Bodies of the asymmetric unit, the cell, and what symmetry makes of them.
@@ -42,6 +61,7 @@ class RigidCrystal:
         images: All molecules of the cell.
         stabilisers: For each body the rotations of its site symmetry, Cartesian.
         strains: Basis of the strains that keep the symmetry.
+        operations: The symmetry.
     """
 
     bodies: tuple[Body, ...]
@@ -51,6 +71,7 @@ class RigidCrystal:
     images: Images
     stabilisers: tuple[RotationMatrices, ...]
     strains: RotationMatrices
+    operations: Operations
 
     def __post_init__(self) -> None:
         for name in ("cell", "centres", "rotations", "strains"):
@@ -73,6 +94,7 @@ class RigidCrystal:
             self.images,
             self.stabilisers,
             self.strains,
+            self.operations,
         )
 
 
@@ -128,6 +150,7 @@ def rigid_crystal(
         images_from(turns, cartesian, shifts, chosen),
         tuple(stabilisers),
         _invariant_strains(cartesian),
+        Operations(turns, shifts, cartesian),
     )
 
 

@@ -13,7 +13,13 @@ from csp.potentials.bodies import Body, RigidMolecule
 from csp.potentials.exp6 import parameter_set
 from csp.potentials.force_field import images_of
 from csp.potentials.kernels.tables import Pairs
-from csp.potentials.rigid_crystal import RigidCrystal, Tables, tables_of
+from csp.potentials.rigid_crystal import (
+    Operations,
+    RigidCrystal,
+    Tables,
+    expanded,
+    tables_of,
+)
 from csp.potentials.settings import PotentialSettings
 from csp.records import FreePacking, Relaxation, RigidPacking
 from csp.relaxation.minimisation import (
@@ -68,15 +74,16 @@ def crystal_of_bodies(packing: RigidPacking, body: Body) -> RigidCrystal:
     """A packing as the sums see it."""
     group = space_group(packing.key.space_group)
     site = group.site(packing.key.site)
-    stabiliser = cartesian_rotations(group, packing.cell)[site.stabiliser]
+    cartesian = cartesian_rotations(group, packing.cell)
     return RigidCrystal(
         (body,),
         packing.cell,
         packing.centre[None],
         packing.rotation[None],
         images_of(group, [site], packing.cell),
-        (stabiliser,),
+        (cartesian[site.stabiliser],),
         strain_basis(group.lattice),
+        Operations(group.rotations, group.translations, cartesian),
     )
 
 
@@ -132,7 +139,8 @@ def settle(
 ) -> Relaxation:
     """Check that a refined packing is a true minimum; leave it downhill if not.
 
-    What is left downhill has lost its symmetry: its molecules all move freely.
+    What is left downhill keeps the symmetry that the way down has; its molecules are
+    then written out one by one.
     """
     packing = start.packing
     if not isinstance(packing, RigidPacking):
@@ -148,22 +156,26 @@ def settle(
         return replace(start, lowest_curvature=curvature)
     return replace(
         _relaxation(packing, end, model),
-        packing=_free(packing, end.crystal, crystal),
+        packing=_free(packing, end.crystal, body),
         draws=start.draws,
         lowest_curvature=curvature,
         n_evaluations=start.n_evaluations + end.n_evaluations,
     )
 
 
-def _free(packing: RigidPacking, end: RigidCrystal, start: RigidCrystal) -> FreePacking:
-    """A crystal without symmetry; bodies that were inverted get improper rotations."""
-    hands = np.linalg.det(start.images.cartesian)
+def _free(packing: RigidPacking, end: RigidCrystal, body: Body) -> FreePacking:
+    """All molecules of a crystal; mirror images of the body get improper rotations."""
+    whole = expanded(end)
+    rotations = [
+        rotation if np.array_equal(own.sites, body.sites) else -rotation
+        for own, rotation in zip(whole.bodies, whole.rotations, strict=True)
+    ]
     return FreePacking(
         packing.key,
         packing.conformer,
-        end.cell,
-        np.mod(end.centres, 1.0),
-        end.rotations * np.sign(hands)[:, None, None],
+        whole.cell,
+        np.mod(whole.centres, 1.0),
+        np.array(rotations),
     )
 
 

@@ -18,11 +18,17 @@ from scipy.linalg import block_diag, null_space
 
 from csp.arrays import Matrix, RotationMatrices, Scalars, Vectors, read_only
 from csp.geometry import rotation_from_vector, volume
-from csp.potentials.force_field import cell_energy, cutoffs_for, site_table
+from csp.potentials.force_field import cell_energy, site_table
 from csp.potentials.kernels.tables import Cutoffs, Pairs, Sites
-from csp.potentials.rigid_crystal import RigidCrystal, Tables, expanded
+from csp.potentials.rigid_crystal import (
+    Operations,
+    RigidCrystal,
+    Tables,
+    expanded,
+    rigid_crystal,
+)
 from csp.records import Status
-from csp.relaxation.minimisation import Minimisation, limits_of, minimised_with
+from csp.relaxation.minimisation import Minimisation, minimised
 from csp.relaxation.settings import RelaxationSettings
 from csp.units import KJ_PER_MOL_PER_GPA_ANGSTROM3
 
@@ -34,8 +40,10 @@ _SMALLEST_RADIUS = 0.5
 """Å; what a radian of a small body is worth at least."""
 _SOFTEST = 1e-6
 """Of the stiffest; softer motions are none: turns of atoms, shifts of the whole."""
-_DESCENT = 0.1
+_DESCENT = 0.3
 """Å; how far a saddle point is left."""
+_SAME_MOVE = 0.05
+"""Å; moves of 1 Å that differ by less are the same."""
 _MOST_DESCENTS = 3
 _N_STRAINS = 6
 _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
@@ -120,15 +128,19 @@ def without_symmetry(
 ) -> tuple[RigidCrystal, Sums]:
     """The crystal with every molecule of the cell a body, and its tables."""
     whole = expanded(crystal)
+    copies = _tables_of_copies(whole, crystal.images.body, tables)
+    return whole, copies.with_reach(whole.images)
+
+
+def _tables_of_copies(
+    crystal: RigidCrystal, owners: np.ndarray, tables: Tables
+) -> Tables:
+    """Tables of bodies that are copies (or mirror images) of those of other tables."""
     start = tables.sites.start
-    chosen = np.concatenate(
-        [np.arange(start[owner], start[owner + 1]) for owner in crystal.images.body]
-    )
-    square = np.ix_(chosen, chosen)
+    sites = [np.arange(start[owner], start[owner + 1]) for owner in owners]
+    square = np.ix_(np.concatenate(sites), np.concatenate(sites))
     pairs = Pairs(*(np.ascontiguousarray(table[square]) for table in tables.pairs))
-    sites = site_table(whole.bodies)
-    cutoffs = cutoffs_for(sites, pairs, whole.images, tables.settings)
-    return whole, (sites, pairs, cutoffs)
+    return Tables(site_table(crystal.bodies), pairs, tables.settings)
 
 
 def _radii(crystal: RigidCrystal) -> Scalars:
@@ -187,6 +199,8 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
         )
         return np.asarray((up - down) / (2.0 * _STEP))
 
+    images = crystal.images
+    made_by = Operations(images.rotation, images.translation, images.cartesian)
     for k in range(_N_STRAINS):
         hessian[6 * n + k] = row(6 * n + k)
     for body, first in enumerate(crystal.images.first):
@@ -194,7 +208,8 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
         own += [3 * n + index for index in own]
         rows = np.array([row(index) for index in own])
         for image in np.flatnonzero(crystal.images.body == body):
-            moved, turn = _carried(crystal, whole, int(image))
+            moved = _carried(whole, made_by, int(image))
+            turn = _turn(made_by.cartesian[image], n)
             there = [3 * image + k for k in range(3)]
             there += [3 * n + index for index in there]
             hessian[there] = (
@@ -204,28 +219,22 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
     return 0.5 * (hessian + hessian.T)
 
 
-def _carried(
-    crystal: RigidCrystal, whole: RigidCrystal, image: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the operation of an image takes all molecules, and how their moves turn.
-
-    Returns:
-        For each molecule the one that is taken to its place; the matrix that turns the
-        coordinates of each molecule (block diagonal) and the strains.
-    """
-    images = crystal.images
-    n = whole.n_molecules
-    centres = whole.centres @ images.rotation[image].T + images.translation[image]
+def _carried(whole: RigidCrystal, operations: Operations, k: int) -> np.ndarray:
+    """For each molecule the one that operation ``k`` takes to its place."""
+    centres = whole.centres @ operations.rotations[k].T + operations.translations[k]
     away = whole.centres[:, None] - centres[None]
-    source = np.argmin(np.abs(away - np.round(away)).max(axis=2), axis=1)
-    matrix = images.cartesian[image]
+    distance = np.linalg.norm((away - np.round(away)) @ whole.cell, axis=2)
+    return np.asarray(np.argmin(distance, axis=1))
+
+
+def _turn(matrix: Matrix, n: int) -> np.ndarray:
+    """How an operation turns the coordinates of n molecules and the strains."""
     axial = np.linalg.det(matrix) * matrix
     units = _strain_units()
     strains = np.einsum(
         "aij,ik,bkl,jl->ab", units, matrix, units, matrix, optimize=True
     )
-    blocks = [matrix] * n + [axial] * n + [strains]
-    return source, block_diag(*blocks)
+    return np.asarray(block_diag(*[matrix] * n, *[axial] * n, strains))
 
 
 def _permuted(rows: np.ndarray, source: np.ndarray, n: int) -> np.ndarray:
@@ -264,8 +273,9 @@ def settled(
 ) -> tuple[Minimisation, Stability]:
     """A minimum that is one in every direction.
 
-    A saddle point is left downhill, without its symmetry, and minimised again. What is
-    still a saddle point after that has been done three times gets this status.
+    A saddle point is left downhill, with the symmetry that this move has, and minimised
+    again. What is still a saddle point after that has been done a few times gets this
+    status.
 
     Returns:
         Where it ended (the input, if that is a true minimum) and the curvatures there.
@@ -274,12 +284,79 @@ def settled(
     for _ in range(_MOST_DESCENTS):
         if found.is_minimum or end.status is not Status.CONVERGED:
             return end, found
-        whole, sums = without_symmetry(end.crystal, tables)
-        start = found.downhill.applied(whole, _DESCENT)
-        end = minimised_with(sums, start, limits_of(start, settings))
-        sites, pairs, _ = sums
-        tables = Tables(sites, pairs, tables.settings)
+        start, tables = lowered(end.crystal, tables, found.downhill)
+        end = minimised(start, tables, settings)
         found = stability(end.crystal, tables)
     if not found.is_minimum:
         end = replace(end, status=Status.SADDLE)
     return end, found
+
+
+def lowered(
+    crystal: RigidCrystal, tables: Tables, move: Displacement
+) -> tuple[RigidCrystal, Tables]:
+    """A crystal moved along a way that its symmetry does not allow.
+
+    It keeps the operations that leave the move as it is (the isotropy subgroup); of each
+    orbit of molecules under these, one becomes a body.
+
+    Returns:
+        The crystal and the tables of its bodies.
+    """
+    whole = expanded(crystal)
+    operations = crystal.operations
+    carried = [_carried(whole, operations, k) for k in range(len(operations.rotations))]
+    images = [
+        _turned_move(move, source, operations.cartesian[k])
+        for k, source in enumerate(carried)
+    ]
+    kept = np.array(
+        [
+            k
+            for k, image in enumerate(images)
+            if _differ(image, move, whole) < _SAME_MOVE
+        ]
+    )
+    mean = Displacement(
+        np.mean([images[k].shifts for k in kept], axis=0),
+        np.mean([images[k].turns for k in kept], axis=0),
+        np.mean([images[k].strain for k in kept], axis=0),
+    )
+    moved = mean.applied(whole, _DESCENT)
+    first = np.min([carried[k] for k in kept], axis=0)
+    chosen = np.unique(first)
+    subgroup = operations.chosen(kept)
+    start = rigid_crystal(
+        [whole.bodies[i] for i in chosen],
+        moved.cell,
+        moved.centres[chosen],
+        moved.rotations[chosen],
+        (subgroup.rotations, subgroup.translations),
+    )
+    owners = crystal.images.body[chosen]
+    return start, _tables_of_copies(start, owners, tables)
+
+
+def _turned_move(
+    move: Displacement, source: np.ndarray, matrix: Matrix
+) -> Displacement:
+    """What an operation makes of a move; ``source[m]`` is taken to the place of m."""
+    axial = np.linalg.det(matrix) * matrix
+    return Displacement(
+        move.shifts[source] @ matrix.T,
+        move.turns[source] @ axial.T,
+        matrix @ move.strain @ matrix.T,
+    )
+
+
+def _differ(one: Displacement, other: Displacement, crystal: RigidCrystal) -> float:
+    """How far two moves of unit length are apart, Å."""
+    size = np.cbrt(volume(crystal.cell))
+    radii = _radii(crystal)[:, None]
+    return float(
+        np.sqrt(
+            np.sum((one.shifts - other.shifts) ** 2)
+            + np.sum((radii * (one.turns - other.turns)) ** 2)
+            + np.sum((size * (one.strain - other.strain)) ** 2)
+        )
+    )

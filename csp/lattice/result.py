@@ -1,0 +1,116 @@
+"""Energies and minima as JSON, as rows of a table and as a CIF file."""
+
+from typing import Any
+
+from csp.comparison.symmetry import find_symmetry
+from csp.comparison.writing import cif_text
+from csp.errors import InputError
+from csp.geometry import parameters_from_cell
+from csp.lattice.crystal_input import CrystalInput, atoms_of
+from csp.potentials.rigid_crystal import RigidCrystal, crystal_energy
+from csp.relaxation.minimisation import Minimisation, minimised
+from csp.relaxation.settings import RelaxationSettings
+
+NOT_MINIMISED = "not minimised"
+"""Status of the energy of a crystal as it is given."""
+RELAXATION = RelaxationSettings(n_evaluations=4000)
+
+_ALWAYS = {
+    "charge_charge": ("charge_charge",),
+    "charge_dipole": ("charge_dipole",),
+    "dipole_dipole": ("dipole_dipole",),
+    "higher_multipole": ("higher_multipole",),
+    "repulsion_dispersion": ("repulsion", "dispersion", "tail"),
+}
+_SOMETIMES = {"wall": "wall", "pressure_volume": "work"}
+
+Report = dict[str, Any]
+
+
+def lattice_energy(given: CrystalInput) -> Report:
+    """The energy of a crystal as it is given, per formula unit."""
+    energy = crystal_energy(given.crystal, given.tables)
+    return _report(given, given.crystal, energy.terms, NOT_MINIMISED)
+
+
+def minimise(given: CrystalInput) -> tuple[Report, Minimisation]:
+    """The energy minimum below a crystal, its space group kept.
+
+    Returns:
+        The report of the end, with that of the start under ``initial``; and the end.
+
+    Raises:
+        InputError: If types meet without any repulsion between them.
+    """
+    if given.unrepelled:
+        pairs = ", ".join("–".join(pair) for pair in given.unrepelled)
+        raise InputError(
+            f"{given.name} cannot be minimised: nothing keeps {pairs} apart; add their "
+            "exp-6 repulsion (csp lattice-energy gives the energy of the crystal as it "
+            "is)"
+        )
+    initial = lattice_energy(given)
+    end = minimised(given.crystal, given.smooth_tables, RELAXATION)
+    energy = crystal_energy(end.crystal, given.tables)
+    report = _report(given, end.crystal, energy.terms, end.status.value)
+    report["initial"] = {
+        key: initial[key]
+        for key in ("lattice_energy_kj_per_mol", "terms_kj_per_mol", "cell", "status")
+    }
+    return report, end
+
+
+def _report(
+    given: CrystalInput, crystal: RigidCrystal, terms: dict[str, float], status: str
+) -> Report:
+    n_units = given.n_formula_units
+    parts = {
+        name: sum(terms[part] for part in sources) / n_units
+        for name, sources in _ALWAYS.items()
+    }
+    for name, part in _SOMETIMES.items():
+        if terms[part] != 0.0:
+            parts[name] = terms[part] / n_units
+    return {
+        "lattice_energy_kj_per_mol": sum(parts.values()),
+        "terms_kj_per_mol": parts,
+        "cell": parameters_from_cell(crystal.cell).tolist(),
+        "status": status,
+        "n_formula_units": n_units,
+        "n_molecules": crystal.n_molecules,
+        "force_field": given.force_field,
+        "notes": list(given.notes),
+    }
+
+
+def table_rows(report: Report) -> list[tuple[str, ...]]:
+    """A report as rows of text; of a minimisation with start and end."""
+    columns = [report["initial"], report] if "initial" in report else [report]
+    names = list(dict.fromkeys(n for c in columns for n in c["terms_kj_per_mol"]))
+    rows = [
+        (
+            name.replace("_", " "),
+            *(f"{c['terms_kj_per_mol'].get(name, 0.0):.4f}" for c in columns),
+        )
+        for name in names
+    ]
+    rows.append(
+        ("lattice energy", *(f"{c['lattice_energy_kj_per_mol']:.4f}" for c in columns))
+    )
+    labels = ("a, Å", "b, Å", "c, Å", "α, °", "β, °", "γ, °")
+    rows += [
+        (label, *(f"{c['cell'][k]:.4f}" for c in columns))
+        for k, label in enumerate(labels)
+    ]
+    return rows
+
+
+def cif_of(given: CrystalInput, end: Minimisation) -> str:
+    """The minimum as a CIF file in the standard setting of its space group."""
+    crystal = atoms_of(end.crystal, given.atoms, given.n_formula_units)
+    energy = crystal_energy(end.crystal, given.tables).energy / given.n_formula_units
+    comments = [
+        f"lattice energy {energy:.4f} kJ/mol per formula unit, {end.status.value}",
+        f"force field: {given.force_field}",
+    ]
+    return cif_text(find_symmetry(crystal), given.name, comments)
