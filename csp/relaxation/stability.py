@@ -203,7 +203,7 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
     made_by = Operations(images.rotation, images.translation, images.cartesian)
     for k in range(_N_STRAINS):
         hessian[6 * n + k] = row(6 * n + k)
-    for body, first in enumerate(crystal.images.first):
+    for body, first in enumerate(crystal.images.first.tolist()):
         own = [3 * first + k for k in range(3)]
         own += [3 * n + index for index in own]
         rows = np.array([row(index) for index in own])
