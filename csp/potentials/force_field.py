@@ -79,6 +79,7 @@ def images_from(
         translation=np.ascontiguousarray(translations[all_chosen]),
         first=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64),
         copies=counts.astype(np.int64),
+        is_general=(counts == len(rotations)).astype(float),
     )
 
 

@@ -14,12 +14,17 @@ References:
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import block_diag, null_space
+from scipy.linalg import block_diag, helmert
 
 from csp.arrays import Matrix, RotationMatrices, Scalars, Vectors, read_only
 from csp.geometry import rotation_from_vector, volume
-from csp.potentials.force_field import cell_energy, site_table
-from csp.potentials.kernels.tables import Cutoffs, Pairs, Sites
+from csp.potentials.force_field import site_table
+from csp.potentials.kernels.energy import (
+    TERMS,
+    energy_and_gradient,
+    gradient_of_body,
+)
+from csp.potentials.kernels.tables import Cutoffs, Gradient, Pairs, Sites
 from csp.potentials.rigid_crystal import (
     Operations,
     RigidCrystal,
@@ -82,12 +87,14 @@ class Stability:
         curvatures: Eigenvalues of the Hessian over molecules and cell, smallest first,
             without the three translations of the whole; kJ/mol/Å² per molecule.
         downhill: The move of lowest curvature, 1 Å long.
-        elastic_constants: Stiffness in Voigt's notation, GPa; shape (6, 6).
+        hessian: By shifts, turns and strains, kJ/mol/Å² per cell.
+        crystal: Where it was taken; all molecules are bodies.
     """
 
     curvatures: Scalars
     downhill: Displacement
-    elastic_constants: np.ndarray
+    hessian: np.ndarray
+    crystal: RigidCrystal
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "curvatures", read_only(self.curvatures))
@@ -97,9 +104,16 @@ class Stability:
         """Whether no displacement of the molecules or the cell lowers the energy."""
         return bool(self.curvatures[0] > -_ZERO)
 
+    def elastic_constants(self) -> np.ndarray:
+        """Stiffness of the crystal with its molecules relaxed, Voigt's notation, GPa.
+
+        Shape (6, 6); the Cartesian axes are those of the cell.
+        """
+        return _elastic_constants(self.hessian, self.crystal)
+
 
 def stability(crystal: RigidCrystal, tables: Tables) -> Stability:
-    """Curvatures and elastic constants at a minimum found within a symmetry.
+    """Curvatures at a minimum found within a symmetry.
 
     Only the bodies of the asymmetric unit are displaced; the operations carry their
     rows of the Hessian to the other molecules.
@@ -116,7 +130,8 @@ def stability(crystal: RigidCrystal, tables: Tables) -> Stability:
     return Stability(
         curvatures=values / n,
         downhill=_displacement(kept @ vectors[:, 0], whole),
-        elastic_constants=_elastic_constants(hessian, whole),
+        hessian=hessian,
+        crystal=whole,
     )
 
 
@@ -168,17 +183,35 @@ def _displacement(vector: Scalars, crystal: RigidCrystal) -> Displacement:
     )
 
 
-def _gradient(crystal: RigidCrystal, sums: Sums, reference: RigidCrystal) -> Scalars:
-    """dE/d(coordinates), kJ/mol/Å per cell, with the scales of a reference."""
-    found = cell_energy(
-        crystal.cell, crystal.centres, crystal.rotations, crystal.images, sums
+def _gradient(
+    crystal: RigidCrystal, sums: Sums, reference: RigidCrystal, body: int | None
+) -> Scalars:
+    """dE/d(coordinates), kJ/mol/Å per cell, with the scales of a reference.
+
+    Args:
+        crystal: All its molecules are bodies.
+        sums: Its tables.
+        reference: Where the scales are taken.
+        body: Only the part of the energy in which this one has a share; None: all.
+    """
+    n = crystal.n_molecules
+    state = (
+        np.array(crystal.cell),
+        np.array(crystal.centres),
+        np.array(crystal.rotations),
     )
-    strains = np.einsum("kij,ij->k", _strain_units(), found.strain)
+    gradient = Gradient(np.zeros((3, 3)), np.zeros((n, 3)), np.zeros((n, 3)))
+    if body is None:
+        terms = np.zeros(len(TERMS))
+        energy_and_gradient(state, crystal.images, sums, gradient, terms)
+    else:
+        gradient_of_body(state, body, crystal.images, sums, gradient)
     return np.concatenate(
         [
-            found.centres.ravel(),
-            (found.rotations / _radii(reference)[:, None]).ravel(),
-            strains / np.cbrt(volume(reference.cell)),
+            gradient.centre.ravel(),
+            (gradient.rotation / _radii(reference)[:, None]).ravel(),
+            np.einsum("kij,ij->k", _strain_units(), gradient.strain)
+            / np.cbrt(volume(reference.cell)),
         ]
     )
 
@@ -189,12 +222,12 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
     size = 6 * n + _N_STRAINS
     hessian = np.zeros((size, size))
 
-    def row(coordinate: int) -> Scalars:
+    def row(coordinate: int, body: int | None) -> Scalars:
         vector = np.zeros(size)
         vector[coordinate] = 1.0
         move = _displacement(vector, whole)
         up, down = (
-            _gradient(move.applied(whole, sign * _STEP), sums, whole)
+            _gradient(move.applied(whole, sign * _STEP), sums, whole, body)
             for sign in (1.0, -1.0)
         )
         return np.asarray((up - down) / (2.0 * _STEP))
@@ -202,11 +235,11 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
     images = crystal.images
     made_by = Operations(images.rotation, images.translation, images.cartesian)
     for k in range(_N_STRAINS):
-        hessian[6 * n + k] = row(6 * n + k)
+        hessian[6 * n + k] = row(6 * n + k, None)
     for body, first in enumerate(crystal.images.first.tolist()):
         own = [3 * first + k for k in range(3)]
         own += [3 * n + index for index in own]
-        rows = np.array([row(index) for index in own])
+        rows = np.array([row(index, int(first)) for index in own])
         for image in np.flatnonzero(crystal.images.body == body):
             moved = _carried(whole, made_by, int(image))
             turn = _turn(made_by.cartesian[image], n)
@@ -248,14 +281,14 @@ def _permuted(rows: np.ndarray, source: np.ndarray, n: int) -> np.ndarray:
 
 def _complement_of_translations(n: int) -> np.ndarray:
     """Orthonormal columns that span all moves but those of the whole crystal."""
-    whole = np.zeros((6 * n + _N_STRAINS, 3))
-    for k in range(3):
-        whole[k : 3 * n : 3, k] = 1.0 / np.sqrt(n)
-    return np.asarray(null_space(whole.T))
+    relative = helmert(n).T if n > 1 else np.zeros((1, 0))
+    return np.asarray(
+        block_diag(np.kron(relative, np.eye(3)), np.eye(3 * n + _N_STRAINS))
+    )
 
 
 def _elastic_constants(hessian: np.ndarray, crystal: RigidCrystal) -> np.ndarray:
-    """Stiffness of the crystal with its molecules relaxed, GPa."""
+    """``C = (H_εε − H_εq H_qq⁻¹ H_qε)/V``, GPa."""
     inner = 6 * crystal.n_molecules
     softest = _SOFTEST * np.abs(hessian[:inner, :inner]).max()
     values, vectors = np.linalg.eigh(hessian[:inner, :inner])
@@ -297,8 +330,8 @@ def lowered(
 ) -> tuple[RigidCrystal, Tables]:
     """A crystal moved along a way that its symmetry does not allow.
 
-    It keeps the operations that leave the move as it is (the isotropy subgroup); of each
-    orbit of molecules under these, one becomes a body.
+    It keeps the operations that leave the move as it is (the isotropy subgroup); of
+    each orbit of molecules under these, one becomes a body.
 
     Returns:
         The crystal and the tables of its bodies.

@@ -1,5 +1,6 @@
 """The energy of a cell and its gradient, all terms together."""
 
+import numpy as np
 from numba import njit
 
 from csp.potentials.kernels.neighbours import add_neighbours
@@ -48,7 +49,7 @@ def energy_and_gradient(
     terms[:] = 0.0
     crystal = placed(cell, centres, rotations, images, sites)
     for body in range(sites.start.shape[0] - 1):
-        add_neighbours(body, crystal, images, tables, gradient, terms)
+        add_neighbours(body, body, crystal, images, tables, gradient, terms)
     if cutoffs.alpha > 0.0:
         add_reciprocal(crystal, images, tables, gradient, terms)
     terms[_TAIL] = -cutoffs.tail / crystal.volume
@@ -56,3 +57,33 @@ def energy_and_gradient(
     for k in range(3):
         gradient.strain[k, k] += terms[_WORK] - terms[_TAIL]
     return float(terms.sum())
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gradient_of_body(
+    state: tuple[Array, Array, Array],
+    body: int,
+    images: Images,
+    tables: Tables,
+    gradient: Gradient,
+) -> None:
+    """Gradient of the part of the energy that a body's position has a share in.
+
+    In a crystal without symmetry, differences of it under moves of this body are those
+    of the whole gradient.
+
+    Args:
+        state: Cell, fractional centres and orientations of all molecules.
+        body: The one that moves.
+        images: Of a crystal without symmetry.
+        tables: Sites, pairs, cutoffs.
+        gradient: Overwritten.
+    """
+    gradient.strain[:] = 0.0
+    gradient.centre[:] = 0.0
+    gradient.rotation[:] = 0.0
+    terms = np.zeros(len(TERMS))
+    crystal = placed(state[0], state[1], state[2], images, tables[0])
+    add_neighbours(body, 0, crystal, images, tables, gradient, terms)
+    if tables[2].alpha > 0.0:
+        add_reciprocal(crystal, images, tables, gradient, terms)

@@ -8,7 +8,7 @@ from numba import njit
 from csp.potentials.kernels.direct import add_charges, add_dipoles, add_exp6
 from csp.potentials.kernels.functions import switch
 from csp.potentials.kernels.higher import add_higher, end_higher, start_higher
-from csp.potentials.kernels.placing import collect, separations
+from csp.potentials.kernels.placing import inverse3, product, separations
 from csp.potentials.kernels.rows import (
     FIELD_X,
     OFFSET_X,
@@ -37,20 +37,37 @@ REPULSION, DISPERSION, CHARGE_CHARGE, CHARGE_DIPOLE, DIPOLE_DIPOLE, HIGHER, WALL
 """Terms that the direct sums fill."""
 
 _HIGHER_RANK = 2
+_SAME_PLACE = 1e-8
+"""Å²; separations closer than this are one."""
+_GENERIC = (0.5379, 0.3541, 0.7654)
+"""A direction that no symmetry element has: it tells the halves of a pair apart."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_neighbours(
     body: int,
+    first_partner: int,
     crystal: Placed,
     images: Images,
     tables: Tables,
     gradient: Gradient,
     terms: Array,
 ) -> None:
-    """Add the direct sums over the neighbours of one body of the asymmetric unit."""
+    """Add the direct sums over the neighbours of one body of the asymmetric unit.
+
+    Neighbours come in pairs that symmetry makes equal: what an operation g does to body
+    A, g⁻¹ does to its partner. One of each pair is summed, with its reaction.
+
+    Args:
+        body: Whose neighbours.
+        first_partner: Neighbours that are copies of earlier bodies are left out.
+        crystal: Where the images are.
+        images: The symmetry images.
+        tables: Sites, pairs, cutoffs.
+        gradient: Added to.
+        terms: Added to.
+    """
     sites, _, cutoffs = tables
-    first = images.first[body]
     n_sites = sites.start[body + 1] - sites.start[body]
     slopes = Slopes(
         np.zeros((n_sites, 3)),
@@ -59,29 +76,135 @@ def add_neighbours(
         np.zeros((3, 3)),
         np.zeros(terms.shape[0]),
     )
-    one = (first, sites.start[body])
     rows = np.empty(SIZE)
     for m in range(images.body.shape[0]):
-        other = (m, sites.start[images.body[m]])
-        reach = sites.radius[body] + sites.radius[images.body[m]]
-        limit = _reach(cutoffs) + reach
+        partner = images.body[m]
+        if partner < first_partner:
+            continue
+        limit = _reach(cutoffs) + sites.radius[body] + sites.radius[partner]
         if sites.rank >= _HIGHER_RANK:
             limit = max(limit, cutoffs.higher)
-        neighbours = separations(first, m, limit, crystal)
-        n_pairs = n_sites * (crystal.start[m + 1] - crystal.start[m])
-        for start in range(0, n_pairs, WIDTH):
-            block = (start, min(start + WIDTH, n_pairs))
-            _add_block(rows, block, neighbours, (one, other), crystal, tables, slopes)
-    start = crystal.start[first]
-    collect(slopes.sites, crystal.offsets[start : start + n_sites], gradient, body)
-    weight = 0.5 * images.copies[body]
+        neighbours = separations(images.first[body], m, limit, crystal)
+        paired, single = neighbours, neighbours[:0]
+        if partner == body:
+            paired, single = _split(neighbours, m, images)
+        for is_paired in (True, False):
+            chosen = paired if is_paired else single
+            if chosen.shape[0] > 0:
+                _add_image(rows, body, m, chosen, crystal, images, tables, slopes)
+                weight = (1.0 if is_paired else 0.5) * images.copies[body]
+                for t in range(terms.shape[0]):
+                    terms[t] += weight * slopes.terms[t]
+                _distribute(body, m, is_paired, crystal, images, slopes, gradient)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _split(neighbours: Array, m: int, images: Images) -> tuple[Array, Array]:
+    """Neighbours that stand for two, and those that stand for themselves.
+
+    The copies of a body by an operation of order two (modulo translations) come in
+    pairs: that at separation d with that at ``−Rᵀd``.
+    """
+    n = neighbours.shape[0]
+    turn = images.cartesian[m]
+    paired, single = np.empty((n, 3)), np.empty((n, 3))
+    if not images.is_general[images.body[m]] or not _is_involution(turn):
+        return paired[:0], neighbours
+    n_paired, n_single = 0, 0
+    for k in range(n):
+        order, distance = 0.0, 0.0
+        for i in range(3):
+            change = neighbours[k, i]
+            for j in range(3):
+                change += turn[j, i] * neighbours[k, j]
+            distance += change * change
+            order += _GENERIC[i] * change
+        if distance < _SAME_PLACE:
+            single[n_single] = neighbours[k]
+            n_single += 1
+        elif order > 0.0:
+            paired[n_paired] = neighbours[k]
+            n_paired += 1
+    return paired[:n_paired], single[:n_single]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _is_involution(turn: Array) -> bool:
+    """Whether a matrix is its own inverse."""
+    square = product(turn, turn)
+    for i in range(3):
+        square[i, i] -= 1.0
+    return bool(np.abs(square).max() < _SAME_PLACE)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_image(
+    rows: Array,
+    body: int,
+    m: int,
+    neighbours: Array,
+    crystal: Placed,
+    images: Images,
+    tables: Tables,
+    slopes: Slopes,
+) -> None:
+    """Sum a body's interaction with copies of one image; ``slopes`` is overwritten."""
+    sites = tables[0]
+    slopes.sites[:] = 0.0
+    slopes.centre[:] = 0.0
+    slopes.twist[:] = 0.0
+    slopes.virial[:] = 0.0
+    slopes.terms[:] = 0.0
+    one = (images.first[body], sites.start[body])
+    other = (m, sites.start[images.body[m]])
+    n_pairs = slopes.sites.shape[0] * (crystal.start[m + 1] - crystal.start[m])
+    for start in range(0, n_pairs, WIDTH):
+        block = (start, min(start + WIDTH, n_pairs))
+        _add_block(rows, block, neighbours, (one, other), crystal, tables, slopes)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _distribute(
+    body: int,
+    m: int,
+    is_paired: bool,  # noqa: FBT001
+    crystal: Placed,
+    images: Images,
+    slopes: Slopes,
+    gradient: Gradient,
+) -> None:
+    """Add the derivatives of a body's interaction with an image.
+
+    Where a neighbour stands for two, its partner gets the reaction: the force is the
+    opposite, and the torques and the separation's add up to nothing.
+    """
+    start = crystal.start[images.first[body]]
+    force, torque, reaction = np.zeros(3), np.zeros(3), np.zeros(3)
+    for i in range(slopes.sites.shape[0]):
+        for k in range(3):
+            k1, k2 = (k + 1) % 3, (k + 2) % 3
+            force[k] += slopes.sites[i, k]
+            torque[k] += crystal.offsets[start + i, k1] * slopes.sites[i, k2]
+            torque[k] -= crystal.offsets[start + i, k2] * slopes.sites[i, k1]
+    weight = (1.0 if is_paired else 0.5) * images.copies[body]
     for k in range(3):
-        gradient.centre[body, k] += slopes.centre[k]
-        gradient.rotation[body, k] += slopes.twist[k]
+        k1, k2 = (k + 1) % 3, (k + 2) % 3
+        force[k] += slopes.centre[k]
+        torque[k] += slopes.twist[k]
+        reaction[k] = slopes.virial[k2, k1] - slopes.virial[k1, k2] - torque[k]
+        gradient.centre[body, k] += force[k]
+        gradient.rotation[body, k] += torque[k]
         for a in range(3):
             gradient.strain[a, k] += weight * slopes.virial[a, k]
-    for t in range(terms.shape[0]):
-        terms[t] += weight * slopes.terms[t]
+    if not is_paired:
+        return
+    partner, turn = images.body[m], images.cartesian[m]
+    scale = images.copies[body] / images.copies[partner]
+    hand = inverse3(turn)[1]
+    for k in range(3):
+        for j in range(3):
+            gradient.centre[partner, k] -= scale * turn[j, k] * force[j]
+            gradient.rotation[partner, k] += scale * hand * turn[j, k] * reaction[j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -55,6 +55,7 @@ class Images(NamedTuple):
         translation: Of its operation, fractional.
         first: The image that is body ``b`` itself.
         copies: Images of body ``b`` in the cell.
+        is_general: Whether body ``b`` has no site symmetry.
     """
 
     body: Integers
@@ -63,6 +64,7 @@ class Images(NamedTuple):
     translation: Array
     first: Integers
     copies: Integers
+    is_general: Array
 
 
 class Cutoffs(NamedTuple):
