@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     import csp.landscape
     import csp.lattice.crystal_input
     import csp.lattice.opening
+    import csp.runs
     import csp.stages
 
 Tell = Callable[[str, int, int], None]
 Predict = Callable[
-    ["csp.stages.Run", Tell], "tuple[csp.stages.Search, csp.landscape.Landscape]"
+    ["csp.runs.Run", Tell], "tuple[csp.stages.Search, csp.landscape.Landscape]"
 ]
 
 BAD_INPUT = 2
@@ -129,8 +130,9 @@ def build_app(predict: Predict | None) -> typer.Typer:
         """
         with _explained():
             from csp import stages
+            from csp.runs import open_run
 
-            plan = stages.open_run(settings_file, output, tuple(overrides or ()))
+            plan = open_run(settings_file, output, tuple(overrides or ()))
             engine = (
                 predict if predict is not None and not no_prefect else stages.predict
             )
@@ -231,7 +233,7 @@ def monomers(
     starts at once. Calculations done earlier are taken from the cache.
     """
     with _explained():
-        from csp import stages
+        from csp import runs
         from csp.conformers.monomers_file import write_monomers
         from csp.conformers.punch import write_punches
 
@@ -240,7 +242,7 @@ def monomers(
         options = [word for change in changes for word in ("--set", change)]
         command = shlex.join(["csp", "monomers", str(settings_file), *options])
         with _progress() as progress:
-            found = stages.monomers_of(settings_file, changes, command, progress)
+            found = runs.monomers_of(settings_file, changes, command, progress)
         write_monomers(path, found)
         if punch is not None:
             write_punches(punch, found.conformers)
@@ -331,11 +333,11 @@ def minimise(
 def _opened(
     file: Path, wishes: "csp.lattice.opening.Wishes"
 ) -> "csp.lattice.crystal_input.CrystalInput":
-    from csp import stages
+    from csp import runs
     from csp.lattice.opening import open_crystal
 
     with _progress() as progress:
-        return open_crystal(file, wishes, stages.cache_folder(), _hearing(progress))
+        return open_crystal(file, wishes, runs.cache_folder(), _hearing(progress))
 
 
 def _tell_crystal(

@@ -61,6 +61,7 @@ class Counts:
         n_refined: Of those, the ones that converged with the full model.
         n_distinct: Distinct minima of the full model within the landscape's window.
         n_saddles: Of those, the ones that were saddle points and went on downhill.
+        n_unsettled: Of those, the ones that came to no minimum there.
     """
 
     endings: dict[Status, int]
@@ -68,6 +69,7 @@ class Counts:
     n_refined: int
     n_distinct: int
     n_saddles: int
+    n_unsettled: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)

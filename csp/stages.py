@@ -10,29 +10,18 @@ pieces that do not depend on one another.
 """
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from csp import __version__
-from csp.comparison.reading import read_crystal
-from csp.conformers.monomers import ConformerSet, gas_phase_conformers, to_monomers
-from csp.conformers.monomers_file import Monomers
-from csp.conformers.reading import read_molecule
+from csp.conformers.monomers import ConformerSet
 from csp.crystal import Crystal
-from csp.errors import InputError, StoreError
-from csp.files import unwritable
 from csp.landscape import Counts, Landscape, distinct, landscape_of
-from csp.molecule import Molecule
 from csp.packing.placement import molecules_for_site, place
 from csp.packing.sampling import as_point, sobol_points
-from csp.potentials.atom_types import atom_types
 from csp.potentials.bodies import RigidMolecule, rigid_molecule
 from csp.potentials.exp6 import parameter_set
 from csp.records import CrystalKey, FreePacking, Progress, Relaxation, Status
@@ -46,44 +35,12 @@ from csp.relaxation.rigid_body import (
 from csp.relaxation.settings import RelaxationSettings
 from csp.report.summary import Background
 from csp.report.write import write_outputs
-from csp.settings import Settings, differences, load_settings
+from csp.runs import Run, conformers_of, observed_crystals
 from csp.spacegroups import Site, SpaceGroup, space_group
-from csp.store import Store
-
-RESULTS_VERSION = 2
-"""Raised when a change of the code changes stored numbers; see CHANGELOG.md."""
 
 _DRAWS_IN_BATCH = 100
 _MOST_BATCHES = 1000
 _MINIMA_IN_PART = 50
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Run:
-    """What was asked for.
-
-    Attributes:
-        settings: Checked settings.
-        folder: What paths in the settings are relative to.
-        output: Where results go.
-        order: Settings file, output folder and overrides, from which any process can
-            open the run again.
-    """
-
-    settings: Settings
-    folder: Path
-    output: Path
-    order: tuple[str, str, tuple[str, ...]]
-
-    @property
-    def store(self) -> Store:
-        """Finished work of this run."""
-        return Store(self.output / "store")
-
-    @property
-    def workers(self) -> int:
-        """Threads that relax packings."""
-        return self.settings.run.workers or os.cpu_count() or 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -145,131 +102,6 @@ class Part:
         """Its name in the store."""
         last = self.first + self.count - 1
         return f"{self.step}/{self.source}-{self.first:06d}-{last:06d}"
-
-
-def open_run(
-    settings_file: Path, output: Path | None = None, overrides: tuple[str, ...] = ()
-) -> Run:
-    """Check the settings and everything they name, before any work.
-
-    Raises:
-        InputError: If the settings or a file they name are wrong, or the output folder
-            cannot be written.
-        StoreError: If the output folder holds results of other settings.
-    """
-    settings = load_settings(settings_file, overrides)
-    output = output or Path(settings.run.output)
-    order = (str(settings_file), str(output), overrides)
-    run = Run(settings, settings_file.parent, output, order)
-    molecule = read_source(run)
-    atom_types(molecule, settings.potential.force_field)
-    observed_crystals(run, molecule)
-    if settings.molecule.monomers is not None:
-        conformers_of(run, _silent)  # refuses a file of another molecule or level
-    wanted = _identity(run)
-    stored = run.store.manifest()
-    changes = differences(stored, wanted) if stored is not None else []
-    if changes:
-        raise StoreError(
-            f"{run.output} holds results of other settings: {'; '.join(changes)}: "
-            "set that back, or choose another folder with --output"
-        )
-    _make_folder(run.output)
-    if stored is None:
-        run.store.claim(wanted)
-    return run
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    if not os.access(folder, os.W_OK):
-        raise InputError(
-            f"the folder {folder} cannot be written: choose another with --output"
-        )
-
-
-def _identity(run: Run) -> dict[str, Any]:
-    """What stored results depend on."""
-    wanted = {"results_version": RESULTS_VERSION, **run.settings.identity()}
-    molecule = run.settings.molecule
-    punch = next(iter(molecule.multipoles), None)
-    wanted["molecule"]["monomers_sha256"] = _digest(run, "monomers", molecule.monomers)
-    wanted["molecule"]["multipoles_sha256"] = _digest(run, "multipoles", punch)
-    return wanted
-
-
-def _digest(run: Run, key: str, name: str | None) -> str | None:
-    """SHA-256 of the file that a setting of the molecule names, if it names one."""
-    if name is None:
-        return None
-    path = run.folder / name
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(
-            f"the {key} file {path} cannot be read ({error.strerror}): correct "
-            f"molecule.{key}, or leave it out to compute what it holds"
-        ) from error
-
-
-def read_source(run: Run) -> Molecule:
-    """The molecule of the settings, in one geometry."""
-    wanted = run.settings.molecule
-    return read_molecule(wanted.source, run.folder, wanted.name, wanted.charge)
-
-
-def observed_crystals(run: Run, molecule: Molecule) -> dict[str, Crystal]:
-    """The observed forms that the settings name.
-
-    Raises:
-        InputError: If a file is no crystal of this molecule.
-    """
-    crystals = {}
-    for name, file in run.settings.landscape.observed.items():
-        crystal = read_crystal(run.folder / file)
-        first = crystal.atomic_numbers[crystal.molecule_of_atom == 0]
-        if sorted(first.tolist()) != sorted(molecule.atomic_numbers.tolist()):
-            raise InputError(
-                f"the observed form {name} ({file}) is not a crystal of "
-                f"{molecule.name} alone: its molecules have other atoms; correct "
-                "landscape.observed"
-            )
-        crystals[name] = crystal
-    return crystals
-
-
-def cache_folder() -> Path:
-    """Where gas-phase calculations are kept between runs; it may be deleted."""
-    return Path(platformdirs.user_cache_dir("csp")) / "gas-phase"
-
-
-def conformers_of(run: Run, progress: Progress) -> tuple[Molecule, ConformerSet]:
-    """The molecule and its gas-phase conformers, computed unless known."""
-    molecule = read_source(run)
-    settings = run.settings.molecule
-    found = gas_phase_conformers(
-        molecule, settings, run.folder, cache_folder(), progress
-    )
-    return molecule, found
-
-
-def monomers_of(
-    settings_file: Path, overrides: tuple[str, ...], command: str, progress: Progress
-) -> Monomers:
-    """Compute the conformers that a settings file asks for, ready to be written."""
-    settings = load_settings(settings_file, overrides)
-    computed = settings.molecule.model_copy(update={"monomers": None})
-    settings = settings.model_copy(update={"molecule": computed})
-    run = Run(settings, settings_file.parent, Path(), (str(settings_file), "", ()))
-    _, found = conformers_of(run, progress)
-    return to_monomers(found, computed, command)
 
 
 def prepare(run: Run, progress: Progress) -> Search:
@@ -363,6 +195,15 @@ def _list_of(
     return source
 
 
+def _of(what: str, progress: Progress) -> Progress:
+    """Progress of a stage that comes more than once, told with what it works on."""
+
+    def tell(stage: str, done: int, total: int) -> None:
+        progress(f"{stage} {what}", done, total)
+
+    return tell
+
+
 def _molecules(search: Search) -> dict[str, RigidMolecule]:
     return {label: model.molecule for label, model in search.models.items()}
 
@@ -379,7 +220,7 @@ def shortlist(search: Search, progress: Progress) -> list[Part]:
     """The distinct minima of the first relaxations, cut into pieces of work."""
     names = [batch.name for batch in batches(search)]
     window = search.run.settings.relaxation.first_window_kj_per_mol
-    source = _list_of(search, "shortlist", names, window, progress)
+    source = _list_of(search, "shortlist", names, window, _of("packings", progress))
     return _parts(search, source, "refined", _MINIMA_IN_PART)
 
 
@@ -392,7 +233,7 @@ def finalists(search: Search, progress: Progress) -> list[Part]:
     """The distinct refined minima of the landscape, cut into pieces of work."""
     names = [part.name for part in shortlist(search, progress)]
     window = search.run.settings.landscape.energy_window_kj_per_mol
-    source = _list_of(search, "finalists", names, window, progress)
+    source = _list_of(search, "finalists", names, window, _of("refined", progress))
     return _parts(search, source, "settled", _MINIMA_IN_PART)
 
 
@@ -409,7 +250,8 @@ def _do_part(
     store = search.run.store
     if store.has(part.name):
         return
-    starts = _read(search, [part.source])[part.first : part.first + part.count]
+    chosen = slice(part.first, part.first + part.count)
+    starts = map(Relaxation.from_row, store.read(part.source, chosen))
     settings = search.run.settings.relaxation
     ends = (
         work(start, search.models[start.packing.conformer], settings)
@@ -456,7 +298,7 @@ def collect(search: Search, progress: Progress) -> Landscape:
         molecules,
         settings.comparison,
         settings.landscape.energy_window_kj_per_mol,
-        progress,
+        _of("settled", progress),
     )
     counts = Counts(
         endings=dict(Counter(end.status for end in first)),
@@ -464,6 +306,7 @@ def collect(search: Search, progress: Progress) -> Landscape:
         n_refined=sum(end.status is Status.CONVERGED for end in refined),
         n_distinct=len(final),
         n_saddles=sum(isinstance(end.packing, FreePacking) for end in final),
+        n_unsettled=sum(end.status is not Status.CONVERGED for end in final),
     )
     return landscape_of(
         minima, molecules, search.observed, settings.comparison, counts, progress

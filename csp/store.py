@@ -66,8 +66,8 @@ class Store:
         lines = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
         write_atomically(self._path(name), _seal(lines) + lines)
 
-    def read(self, name: str) -> Iterator[Row]:
-        """The rows of a finished piece of work.
+    def read(self, name: str, chosen: slice = slice(None)) -> Iterator[Row]:
+        """The rows of a finished piece of work, or some of them.
 
         Raises:
             StoreError: If it is not there or damaged.
@@ -84,7 +84,7 @@ class Store:
             raise StoreError(
                 f"{path} is damaged: delete it and run the same command again"
             )
-        yield from map(json.loads, lines.splitlines())
+        yield from map(json.loads, lines.splitlines()[chosen])
 
 
 def _seal(lines: bytes) -> bytes:

@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from csp import stages
     from csp.landscape import Landscape
     from csp.records import Progress
+    from csp.runs import Run
 
 
 def predict_with_prefect(
-    run: "stages.Run", progress: "Progress"
+    run: "Run", progress: "Progress"
 ) -> "tuple[stages.Search, Landscape]":
     """Run the flow of :mod:`flows.predict` on an embedded or a given server."""
     from flows.server import server

@@ -18,6 +18,7 @@ from csp import stages
 from csp.errors import CspError, ProgramError
 from csp.landscape import Landscape
 from csp.records import Progress
+from csp.runs import open_run
 
 Order = tuple[str, str, tuple[str, ...]]
 """Settings file, output folder and overrides of a run, as plain values."""
@@ -33,21 +34,26 @@ progress: ContextVar[Progress] = ContextVar("progress", default=_silent)
 @lru_cache(maxsize=1)
 def _search(order: Order) -> stages.Search:
     settings_file, output, overrides = order
-    run = stages.open_run(Path(settings_file), Path(output), overrides)
+    run = open_run(Path(settings_file), Path(output), overrides)
     return stages.prepare(run, progress.get())
+
+
+@lru_cache(maxsize=len(stages.STEPS))
+def _pieces(order: Order, step: int) -> tuple[stages.Piece, ...]:
+    """The pieces of a step, made once a process: lists of minima are long."""
+    return tuple(stages.STEPS[step].pieces(_search(order), progress.get()))
 
 
 @task(name="prepare a step", task_run_name="prepare {step}", cache_policy=NO_CACHE)
 def pieces(order: Order, step: int) -> int:
     """Make a step ready; returns how many pieces of work it has."""
-    return len(stages.STEPS[step].pieces(_search(order), progress.get()))
+    return len(_pieces(order, step))
 
 
 @task(name="do a piece", task_run_name="{name} {index}", cache_policy=NO_CACHE)
 def do(order: Order, step: int, index: int, name: str) -> None:  # noqa: ARG001
     """Finish one piece of work of a step, unless it is finished."""
-    search, wanted = _search(order), stages.STEPS[step]
-    wanted.do(search, wanted.pieces(search, _silent)[index])
+    stages.STEPS[step].do(_search(order), _pieces(order, step)[index])
 
 
 @task(name="rank the landscape", cache_policy=NO_CACHE)

@@ -200,8 +200,9 @@ def _search_section(landscape: Landscape, background: Background) -> str:
         f"{background.first_window:g} kJ/mol of the lowest.\n"
         f"- Of these, {counts.n_refined} relaxed to a minimum of the full force field; "
         f"{counts.n_distinct} distinct ones lie within the energy window.\n"
-        f"- {counts.n_saddles} of those were saddle points in their space group: they "
-        "were left downhill, without its symmetry, and relaxed again.\n"
+        f"- {counts.n_saddles} of those were saddle points, minima only in their space "
+        "group: they were left downhill, without the symmetry that forbids it, and "
+        f"relaxed again; {counts.n_unsettled} came to no minimum and are left out.\n"
     )
 
 
