@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from ase.spacegroup.spacegroup import parse_sitesym
 
-from csp.arrays import Cell, Matrix, RotationMatrices, Vectors
+from csp.arrays import Matrix, RotationMatrices, Vectors
 from csp.errors import InputError
 
 _SAME = 1e-3
@@ -99,7 +99,7 @@ def centrings_of(n_points: int, operations: Operations) -> list[Centring]:
         centring
         for centring in CENTRINGS
         if round(1.0 / np.linalg.det(centring.basis)) == n_points
-        and _is_group(in_basis(operations, centring.basis))
+        and is_group(in_basis(operations, centring.basis))
     ]
 
 
@@ -113,7 +113,7 @@ def in_basis(operations: Operations, basis: Matrix) -> Operations:
     )
 
 
-def _is_group(operations: Operations) -> bool:
+def is_group(operations: Operations) -> bool:
     """Whether products of operations are operations, up to lattice translations."""
     rotations, translations = operations
     if np.abs(rotations - np.rint(rotations)).max() > _SAME:
@@ -127,16 +127,3 @@ def _is_group(operations: Operations) -> bool:
         if not np.any(same & (np.abs(away).max(axis=1) < _SAME)):
             return False
     return True
-
-
-def is_group(operations: Operations) -> bool:
-    """Whether products of operations are operations, up to lattice translations."""
-    return _is_group(operations)
-
-
-def stretch(operations: Operations, cell: Cell) -> float:
-    """How far the operations are from isometries of a cell; zero if they are."""
-    cartesian = np.einsum(
-        "ji,njk,lk->nil", cell, operations.rotations, np.linalg.inv(cell)
-    )
-    return float(np.abs(cartesian @ cartesian.transpose(0, 2, 1) - np.eye(3)).max())
