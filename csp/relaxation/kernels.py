@@ -31,6 +31,10 @@ _SMALLEST_SPACING = 1.2
 _LEAST_CURVATURE = 1e-12
 _NOISE = 1e-5
 """kJ/mol per molecule; the lattice sums' ends may move the energy by less."""
+_DIFFERENCE = 1e-3
+"""Å; step of the differences that give a first Hessian."""
+_SOFTEST = 0.01
+"""Of the stiffest direction; a first guess takes none for softer."""
 _CURVATURE = 0.9
 """Where energies are no guide, a step must lessen the slope to this part of itself."""
 
@@ -257,8 +261,47 @@ def _line_search(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def inverse_hessian(state: State, problem: Problem) -> Array:
+    """Inverse of the Hessian along the degrees of freedom, made positive definite.
+
+    From forward differences of the gradient; eigenvalues are taken positive and no
+    smaller than a hundredth of the largest.
+    """
+    images, tables, freedom = problem
+    n_bodies = state[1].shape[0]
+    n = freedom.strains.shape[0]
+    n += freedom.translations.shape[0] + freedom.rotations.shape[0]
+    gradient = Gradient(
+        np.zeros((3, 3)), np.zeros((n_bodies, 3)), np.zeros((n_bodies, 3))
+    )
+    terms = np.zeros(len(TERMS))
+    here, there, step = np.zeros(n), np.zeros(n), np.zeros(n)
+    hessian = np.zeros((n, n))
+    energy_and_gradient(state, images, tables, gradient, terms)
+    _project(gradient, problem, here)
+    for k in range(n):
+        step[:] = 0.0
+        step[k] = _DIFFERENCE
+        moved = _moved(step, state, freedom)
+        energy_and_gradient(moved, images, tables, gradient, terms)
+        _project(gradient, problem, there)
+        for j in range(n):
+            hessian[k, j] += 0.5 * (there[j] - here[j]) / _DIFFERENCE
+            hessian[j, k] += 0.5 * (there[j] - here[j]) / _DIFFERENCE
+    values, vectors = np.linalg.eigh(hessian)
+    least = _SOFTEST * np.abs(values).max()
+    out = np.zeros((n, n))
+    for m in range(n):
+        stiffness = max(abs(values[m]), least)
+        for i in range(n):
+            for j in range(n):
+                out[i, j] += vectors[i, m] * vectors[j, m] / stiffness
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def minimise(
-    state: State, problem: Problem, limits: Limits
+    state: State, problem: Problem, limits: Limits, guess: Array
 ) -> tuple[State, float, Array, float, int, int]:
     """Relax one crystal; everything happens here, without the GIL.
 
@@ -266,6 +309,7 @@ def minimise(
         state: Cell, centres and orientations to start from.
         problem: Images, tables and freedom.
         limits: When to stop.
+        guess: Inverse Hessian to start from; an empty one if nothing is known.
 
     Returns:
         State at the end, energy per cell, its terms, largest gradient component per
@@ -284,8 +328,11 @@ def minimise(
     energy = energy_and_gradient(state, images, tables, gradient, terms)
     _project(gradient, problem, g)
     evaluations, code = 1, STEP_LIMIT
-    is_fresh = True
-    _reset(h, _FIRST_STEP / max(_largest(g), limits.gradient))
+    is_fresh = guess.shape[0] == 0
+    if is_fresh:
+        _reset(h, _FIRST_STEP / max(_largest(g), limits.gradient))
+    else:
+        h[:] = guess
     while evaluations < limits.evaluations:
         if _largest(g) < limits.gradient:
             code = CONVERGED

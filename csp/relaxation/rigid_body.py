@@ -24,6 +24,7 @@ from csp.potentials.settings import PotentialSettings
 from csp.records import FreePacking, Relaxation, RigidPacking
 from csp.relaxation.minimisation import (
     Minimisation,
+    first_guess,
     limits_of,
     minimised,
     minimised_with,
@@ -118,7 +119,8 @@ def approach(
     body, tables = model.charges
     crystal = crystal_of_bodies(pressed, body)
     limits = limits_of(crystal, settings)._replace(gradient=settings.first_gradient)
-    end = minimised_with(tables.with_reach(crystal.images), crystal, limits)
+    sums = tables.with_reach(crystal.images)
+    end = minimised_with(sums, crystal, limits, first_guess(sums, crystal))
     return _relaxation(pressed, end, model)
 
 
@@ -130,7 +132,8 @@ def refine(
     if not isinstance(packing, RigidPacking):
         raise TypeError("a packing without symmetry is refined already")
     body, tables = model.full
-    end = minimised(crystal_of_bodies(packing, body), tables, settings)
+    guide = model.charges[1]
+    end = minimised(crystal_of_bodies(packing, body), tables, settings, guide)
     return replace(_relaxation(packing, end, model), draws=start.draws)
 
 

@@ -24,7 +24,7 @@ from csp.potentials.kernels.energy import (
     energy_and_gradient,
     gradient_of_body,
 )
-from csp.potentials.kernels.tables import Cutoffs, Gradient, Pairs, Sites
+from csp.potentials.kernels.tables import Gradient, Pairs
 from csp.potentials.rigid_crystal import (
     Operations,
     RigidCrystal,
@@ -33,7 +33,7 @@ from csp.potentials.rigid_crystal import (
     rigid_crystal,
 )
 from csp.records import Status
-from csp.relaxation.minimisation import Minimisation, minimised
+from csp.relaxation.minimisation import Minimisation, Sums, minimised
 from csp.relaxation.settings import RelaxationSettings
 from csp.units import KJ_PER_MOL_PER_GPA_ANGSTROM3
 
@@ -133,9 +133,6 @@ def stability(crystal: RigidCrystal, tables: Tables) -> Stability:
         hessian=hessian,
         crystal=whole,
     )
-
-
-Sums = tuple[Sites, Pairs, Cutoffs]
 
 
 def without_symmetry(
@@ -318,7 +315,7 @@ def settled(
         if found.is_minimum or end.status is not Status.CONVERGED:
             return end, found
         start, tables = lowered(end.crystal, tables, found.downhill)
-        end = minimised(start, tables, settings)
+        end = minimised(start, tables, settings, tables)
         found = stability(end.crystal, tables)
     if not found.is_minimum:
         end = replace(end, status=Status.SADDLE)
