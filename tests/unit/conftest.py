@@ -1,4 +1,8 @@
-"""One small finished run, made once, without a workflow engine."""
+"""One small finished run, made once, without a workflow engine.
+
+It has all that a search may come to: both observed forms, overlaps, minima outside each
+window, duplicates, and saddle points that were left downhill.
+"""
 
 import shutil
 from collections.abc import Callable
@@ -7,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from csp import stages
+from csp import runs, stages
 from csp.landscape import Landscape
 
 DATA = Path(__file__).parents[2] / "data" / "oxalic_acid"
@@ -18,9 +22,12 @@ name = "oxalic acid"
 monomers = "monomers.json"
 
 [packing]
-space_groups = [2, 14, 61]
-n_draws = 6
-n_draws_special = 10
+space_groups = [12, 14, 61]
+n_draws = 5
+n_draws_special = 8
+
+[relaxation]
+first_window_kj_per_mol = 15.0
 
 [landscape]
 energy_window_kj_per_mol = 12.0
@@ -63,6 +70,6 @@ def case(make_case) -> Path:
 def finished(make_case, tmp_path_factory) -> FinishedRun:
     settings_file = make_case()
     output = tmp_path_factory.mktemp("finished") / "run"
-    run = stages.open_run(settings_file, output, ("run.workers=2",))
+    run = runs.open_run(settings_file, output, ("run.workers=2",))
     search, landscape = stages.predict(run, _silent)
     return FinishedRun(settings_file, output, search, landscape)

@@ -1,12 +1,16 @@
+import contextlib
 import hashlib
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
+import numpy as np
 import pytest
 
-from csp import stages
+from csp import runs, stages
 from csp.errors import InputError, StoreError
 from csp.records import Relaxation
 
@@ -15,10 +19,32 @@ def silent(stage: str, done: int, total: int) -> None:
     pass
 
 
+def fail(*_: object) -> NoReturn:
+    raise ZeroDivisionError("planted")
+
+
 @pytest.fixture
 def copied(finished, tmp_path) -> Path:
     """The output folder of a finished run, to be changed at will."""
     return Path(shutil.copytree(finished.output, tmp_path / "run"))
+
+
+SMALL = ("packing.space_groups=[14]", "run.workers=1")
+
+
+@pytest.fixture(scope="module")
+def small(make_case) -> Path:
+    """The folder of a search that takes a second: settings, and output in run."""
+    settings_file = make_case()
+    output = settings_file.parent / "run"
+    stages.predict(runs.open_run(settings_file, output, SMALL), silent)
+    return settings_file.parent
+
+
+@pytest.fixture
+def copied_small(small, tmp_path) -> Path:
+    """The output folder of the small search, to be changed at will."""
+    return Path(shutil.copytree(small / "run", tmp_path / "run"))
 
 
 def with_packing(search: stages.Search, **changes: object) -> stages.Search:
@@ -66,7 +92,7 @@ def test_a_long_search_is_cut_into_a_thousand_pieces_at_most(finished):
 def test_no_draws_on_special_positions_leave_only_general_ones(finished):
     search = with_packing(finished.search, n_draws_special=0)
     sites = {(batch.space_group, batch.site) for batch in stages.batches(search)}
-    assert sites == {(2, "i"), (14, "e"), (61, "c")}
+    assert sites == {(12, "j"), (14, "e"), (61, "c")}
 
 
 def test_a_draw_is_relaxed_the_same_alone_and_in_a_batch(finished):
@@ -77,78 +103,95 @@ def test_a_draw_is_relaxed_the_same_alone_and_in_a_batch(finished):
 
 
 def test_stored_relaxations_are_those_computed(finished):
-    batch = stages.Batch(14, "e", 0, 6)
+    batch = stages.Batch(14, "e", 0, 5)
     stored = list(finished.search.run.store.read(batch.name))
-    (again,) = stages.relaxed(finished.search, stages.Batch(14, "e", 5, 1))
-    assert stored[5] == again.to_row()
-    assert Relaxation.from_row(stored[5]).to_row() == stored[5]
+    (again,) = stages.relaxed(finished.search, stages.Batch(14, "e", 4, 1))
+    assert stored[4] == again.to_row()
+    assert Relaxation.from_row(stored[4]).to_row() == stored[4]
 
 
-def test_a_finished_batch_is_not_computed_again(finished, copied, monkeypatch):
-    monkeypatch.setattr(stages, "relax", None)
+def test_a_finished_piece_is_not_computed_again(finished, copied, monkeypatch):
+    for work in ("relaxed", "refine", "settle", "distinct"):
+        monkeypatch.setattr(stages, work, fail)
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     before = fingerprints(copied / "store")
-    for batch in stages.batches(search):
-        stages.relax_batch(search, batch)
+    for step in stages.STEPS:
+        for piece in step.pieces(search, silent):
+            step.do(search, piece)
     assert fingerprints(copied / "store") == before
 
 
 def test_the_landscape_is_the_same_on_one_worker_and_on_two(finished, tmp_path):
-    run = stages.open_run(finished.settings_file, tmp_path / "one", ("run.workers=1",))
+    run = runs.open_run(finished.settings_file, tmp_path / "one", ("run.workers=1",))
     assert (run.workers, finished.search.run.workers) == (1, 2)
     stages.predict(run, silent)
     first = (finished.output / "landscape.csv").read_bytes()
     assert (tmp_path / "one" / "landscape.csv").read_bytes() == first
 
 
+MERGED = (
+    "comparison.energy_window_kj_per_mol=10",
+    "comparison.density_window_percent=20",
+    "comparison.surely_same_angstrom=1",
+    "comparison.surely_different_angstrom=1",
+)
+
+
 @pytest.mark.parametrize(
-    "overrides",
+    ("overrides", "lists"),
     [
-        ("landscape.energy_window_kj_per_mol=6",),
-        ("landscape.observed={}",),
-        (
-            "comparison.energy_window_kj_per_mol=10",
-            "comparison.density_window_percent=20",
-            "comparison.surely_same_angstrom=1",
-            "comparison.surely_different_angstrom=1",
-        ),
+        (("landscape.observed={}",), []),
+        (("landscape.energy_window_kj_per_mol=6",), ["finalists"]),
+        (MERGED, ["finalists", "shortlist"]),
     ],
 )
-def test_ranking_by_other_settings_computes_nothing_again(
-    finished, copied, monkeypatch, overrides
+def test_ranking_by_other_settings_makes_new_lists_and_leaves_the_old(
+    small, copied_small, monkeypatch, overrides, lists
 ):
-    monkeypatch.setattr(stages, "relax", None)
+    settings_file, copied = small / "quick.toml", copied_small
+    monkeypatch.setattr(stages, "relaxed", fail)
     before = fingerprints(copied / "store")
-    stages.predict(stages.open_run(finished.settings_file, copied, overrides), silent)
-    assert fingerprints(copied / "store") == before
-    new = (copied / "landscape.csv").read_bytes()
-    assert new != (finished.output / "landscape.csv").read_bytes()
+    stages.predict(runs.open_run(settings_file, copied, (*SMALL, *overrides)), silent)
+    after = fingerprints(copied / "store")
+    assert {name: after[name] for name in before} == before
+    new = [name for name in after if name not in before and "/" not in name]
+    assert [name.partition("-")[0] for name in new] == lists
+    ranked = (copied / "landscape.csv").read_bytes()
+    assert ranked != (small / "run" / "landscape.csv").read_bytes()
+
+    stages.predict(runs.open_run(settings_file, copied, SMALL), silent)
+    assert fingerprints(copied / "store") == after
+    first = (small / "run" / "landscape.csv").read_bytes()
+    assert (copied / "landscape.csv").read_bytes() == first
 
 
 def test_ranking_again_gives_the_same_bytes(finished, copied):
     (copied / "landscape.csv").unlink()
-    stages.predict(stages.open_run(finished.settings_file, copied), silent)
+    stages.predict(runs.open_run(finished.settings_file, copied), silent)
     for name in ("landscape.csv", "landscape.png"):
         first = (finished.output / name).read_bytes()
         assert (copied / name).read_bytes() == first
 
 
-def test_a_lost_batch_is_computed_again_to_the_same_bytes(finished, copied):
-    lost = min(copied.glob("store/relaxed/014e-*.jsonl"))
+@pytest.mark.parametrize(
+    "name", ["relaxed/014e-*", "shortlist-*", "refined/*", "finalists-*", "settled/*"]
+)
+def test_a_lost_piece_is_computed_again_to_the_same_bytes(small, copied_small, name):
+    lost = min(copied_small.glob(f"store/{name}.jsonl"))
     lost.unlink()
-    (copied / "landscape.csv").unlink()
-    stages.predict(stages.open_run(finished.settings_file, copied), silent)
-    name = lost.relative_to(copied)
-    assert lost.read_bytes() == (finished.output / name).read_bytes()
-    first = (finished.output / "landscape.csv").read_bytes()
-    assert (copied / "landscape.csv").read_bytes() == first
+    (copied_small / "landscape.csv").unlink()
+    stages.predict(runs.open_run(small / "quick.toml", copied_small, SMALL), silent)
+    name = lost.relative_to(copied_small)
+    assert lost.read_bytes() == (small / "run" / name).read_bytes()
+    first = (small / "run" / "landscape.csv").read_bytes()
+    assert (copied_small / "landscape.csv").read_bytes() == first
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("packing.seed=2", r"packing\.seed was 1 and is now 2"),
-        ("packing.n_draws=7", r"packing\.n_draws was 6 and is now 7"),
+        ("packing.n_draws=7", r"packing\.n_draws was 5 and is now 7"),
         (
             "potential.force_field=fit",
             r'was "revised-w99" and is now "fit"',
@@ -164,7 +207,7 @@ def test_a_store_of_other_settings_is_refused_and_left_alone(
 ):
     before = fingerprints(copied)
     with pytest.raises(StoreError, match=message + ".*--output"):
-        stages.open_run(finished.settings_file, copied, (override,))
+        runs.open_run(finished.settings_file, copied, (override,))
     assert fingerprints(copied) == before
 
 
@@ -172,7 +215,7 @@ def test_a_store_made_with_other_monomers_is_refused(case, finished, copied):
     path = case.parent / "monomers.json"
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     with pytest.raises(StoreError, match=r"monomers_sha256 was .* and is now"):
-        stages.open_run(case, copied)
+        runs.open_run(case, copied)
 
 
 GIVEN = """
@@ -189,67 +232,165 @@ def test_a_store_made_with_another_punch_file_is_refused(tmp_path):
     water = "3\n\nO 0 0 0.12\nH 0 0.76 -0.47\nH 0 -0.76 -0.47\n"
     (tmp_path / "water.xyz").write_text(water, encoding="utf-8")
     with pytest.raises(InputError, match=r"the multipoles file .* cannot be read"):
-        stages.open_run(tmp_path / "given.toml", tmp_path / "run")
+        runs.open_run(tmp_path / "given.toml", tmp_path / "run")
     (tmp_path / "water.punch").write_text("first", encoding="utf-8")
-    stages.open_run(tmp_path / "given.toml", tmp_path / "run")
-    stages.open_run(tmp_path / "given.toml", tmp_path / "run")
+    runs.open_run(tmp_path / "given.toml", tmp_path / "run")
+    runs.open_run(tmp_path / "given.toml", tmp_path / "run")
     (tmp_path / "water.punch").write_text("second", encoding="utf-8")
     with pytest.raises(StoreError, match=r"multipoles_sha256 was .* and is now"):
-        stages.open_run(tmp_path / "given.toml", tmp_path / "run")
+        runs.open_run(tmp_path / "given.toml", tmp_path / "run")
 
 
 def test_a_store_of_another_version_of_the_numbers_is_refused(
     finished, copied, monkeypatch
 ):
-    monkeypatch.setattr(stages, "RESULTS_VERSION", stages.RESULTS_VERSION + 1)
+    monkeypatch.setattr(runs, "RESULTS_VERSION", runs.RESULTS_VERSION + 1)
     with pytest.raises(StoreError, match=r"results_version was \d+ and is now"):
-        stages.open_run(finished.settings_file, copied)
+        runs.open_run(finished.settings_file, copied)
 
 
 def test_the_same_search_goes_on_under_another_path(case, finished, copied):
-    run = stages.open_run(case, copied)
+    run = runs.open_run(case, copied)
     assert run.store.manifest() == finished.search.run.store.manifest()
 
 
-def test_a_stop_leaves_whole_batches_and_the_next_run_goes_on(case, finished, tmp_path):
-    output = tmp_path / "run"
-    n_batches = len(stages.batches(finished.search))
+@pytest.fixture
+def cut_small(monkeypatch):
+    """Several pieces of work in every step."""
+    monkeypatch.setattr(stages, "_DRAWS_IN_BATCH", 3)
+    monkeypatch.setattr(stages, "_MINIMA_IN_PART", 3)
 
-    def stop_after_two(stage: str, done: int, total: int) -> None:
-        if (stage, done) == ("packings", 2):
+
+@pytest.mark.parametrize("name", ["packings", "comparing refined"])
+def test_a_stop_leaves_whole_pieces_and_the_next_run_goes_on(
+    case, small, tmp_path, cut_small, name
+):
+    output = tmp_path / "run"
+    pieces = {}
+
+    def stop_after_one(stage: str, done: int, total: int) -> None:
+        pieces[stage] = total
+        if (stage, done) == (name, 1):
             raise KeyboardInterrupt
 
-    run = stages.open_run(case, output, ("run.workers=1",))
+    run = runs.open_run(case, output, SMALL)
     with pytest.raises(KeyboardInterrupt):
-        stages.predict(run, stop_after_two)
+        stages.predict(run, stop_after_one)
     kept = fingerprints(output / "store")
-    assert 2 < len(kept) < 1 + n_batches
+    assert pieces[name] > 1
     assert not list(output.rglob(".*"))
     assert not (output / "landscape.csv").exists()
-    stages.predict(stages.open_run(case, output), silent)
+    stages.predict(runs.open_run(case, output, SMALL), silent)
     after = fingerprints(output / "store")
-    assert len(after) == 1 + n_batches
-    assert {name: after[name] for name in kept} == kept
-    first = (finished.output / "landscape.csv").read_bytes()
+    assert len(kept) < len(after)
+    assert {file: after[file] for file in kept} == kept
+    first = (small / "run" / "landscape.csv").read_bytes()
     assert (output / "landscape.csv").read_bytes() == first
 
 
-def test_a_batch_that_fails_ends_the_search(case, tmp_path, monkeypatch):
+def test_runs_that_die_again_and_again_lose_no_finished_piece(
+    case, small, tmp_path, monkeypatch, cut_small
+):
+    output = tmp_path / "run"
+    left, died_in = 0, []
+
+    def dying(name):
+        work = getattr(stages, name)
+
+        def call(*arguments):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                died_in.append(name)
+                raise KeyboardInterrupt
+            return work(*arguments)
+
+        monkeypatch.setattr(stages, name, call)
+
+    for name in ("approach", "refine", "settle", "distinct", "landscape_of"):
+        dying(name)
+    rng = np.random.default_rng(1)
+    kept = {}
+    while not (output / "landscape.csv").exists():
+        left = int(rng.integers(4, 9))
+        run = runs.open_run(case, output, SMALL)
+        with contextlib.suppress(KeyboardInterrupt):
+            stages.predict(run, silent)
+        after = fingerprints(output / "store")
+        assert {file: after[file] for file in kept} == kept
+        assert not list(output.rglob(".*"))
+        kept = after
+    assert len(died_in) > 5
+    assert set(died_in) >= {"approach", "refine", "settle"}
+    first = (small / "run" / "landscape.csv").read_bytes()
+    assert (output / "landscape.csv").read_bytes() == first
+    for path in small.glob("run/store/*-*.jsonl"):
+        assert (output / "store" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_no_minimum_is_in_two_pieces_and_none_is_left_out(finished, cut_small):
+    for step in stages.STEPS[1:]:
+        parts = step.pieces(finished.search, silent)
+        (source,) = {part.source for part in parts}
+        places = [part.first + k for part in parts for k in range(part.count)]
+        assert places == list(range(len(list(finished.search.run.store.read(source)))))
+        assert len({part.name for part in parts}) == len(parts) > 1
+
+
+def test_a_piece_holds_what_became_of_its_own_minima(finished, copied, cut_small):
+    """One part of a list, done alone, is that part of the whole list done."""
+    search = replace(finished.search, run=replace(finished.search.run, output=copied))
+    store = search.run.store
+    for step in stages.STEPS[1:]:
+        part = step.pieces(search, silent)[1]
+        step.do(search, part)
+        (whole,) = finished.output.glob(f"store/{part.step}/*.jsonl")
+        rows = list(store.read(f"{part.step}/{whole.stem}"))
+        assert list(store.read(part.name)) == rows[3 : 3 + part.count]
+
+
+def test_stages_are_told_in_their_order(case, tmp_path):
+    told = []
+    run = runs.open_run(case, tmp_path / "run", SMALL)
+    stages.predict(run, lambda *report: told.append(report))
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == [
+        "packings",
+        "comparing packings",
+        "refining",
+        "comparing refined",
+        "settling",
+        "comparing settled",
+        "finding symmetry",
+    ]
+    last = {stage: (done, total) for stage, done, total in told}
+    assert all(done == total > 0 for done, total in last.values())
+
+
+@pytest.mark.parametrize("step", stages.STEPS, ids=lambda step: step.name)
+def test_a_piece_that_fails_ends_the_search(
+    case, tmp_path, monkeypatch, cut_small, step
+):
     started = []
 
-    def fail(search: stages.Search, batch: stages.Batch) -> None:
-        started.append(batch)
+    def fail_at(start: object, *_: object) -> NoReturn:
+        started.append(start)
+        if len(started) > 1:
+            time.sleep(1.0)  # the others are cancelled meanwhile
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(stages, "relax_batch", fail)
-    run = stages.open_run(case, tmp_path / "run", ("run.workers=1",))
+    work = {"packings": "approach", "refining": "refine", "settling": "settle"}
+    monkeypatch.setattr(stages, work[step.name], fail_at)
+    run = runs.open_run(case, tmp_path / "run", SMALL)
     with pytest.raises(ZeroDivisionError, match="planted"):
         stages.predict(run, silent)
-    assert len(started) < len(stages.batches(stages.prepare(run, silent)))
+    search = stages.prepare(run, silent)
+    assert len(started) < len(step.pieces(search, silent))
 
 
-def test_a_landscape_is_not_collected_from_an_unfinished_search(finished, copied):
-    min(copied.glob("store/relaxed/*.jsonl")).unlink()
+@pytest.mark.parametrize("step", ["relaxed", "refined", "settled"])
+def test_a_landscape_is_not_collected_from_an_unfinished_search(finished, copied, step):
+    for path in (min(copied.glob(f"store/{step}/*")), *copied.glob("store/*-*")):
+        path.unlink()
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     with pytest.raises(StoreError, match="run the same command again"):
         stages.collect(search, silent)
@@ -258,7 +399,7 @@ def test_a_landscape_is_not_collected_from_an_unfinished_search(finished, copied
 def test_the_order_opens_the_same_run_again(finished):
     settings_file, output, overrides = finished.search.run.order
     json.dumps(finished.search.run.order)
-    again = stages.open_run(Path(settings_file), Path(output), overrides)
+    again = runs.open_run(Path(settings_file), Path(output), overrides)
     assert again.settings == finished.search.run.settings
     assert again.store.manifest() == finished.search.run.store.manifest()
 
@@ -266,5 +407,5 @@ def test_the_order_opens_the_same_run_again(finished):
 def test_an_observed_form_of_another_molecule_is_refused(case, tmp_path):
     overrides = ("molecule.source=NC(N)=O", "molecule.name=urea")
     with pytest.raises(InputError, match=r"alpha .*is not a crystal of urea alone"):
-        stages.open_run(case, tmp_path / "run", overrides)
+        runs.open_run(case, tmp_path / "run", overrides)
     assert not (tmp_path / "run").exists()
