@@ -3,8 +3,8 @@
 ``A e^{−Br} − C r⁻⁶ + q q'/r`` is unbounded below where r⁻⁶ or two opposite charges win.
 Inside the *wall*, the distance at which the pair's repulsive force has its inner
 maximum, exp-6 goes on as ``U_w + F_w x + κ x³`` with ``x = r_w − r`` and multipoles
-interact at a distance that stays above 4/5 of r_w, so that the whole rises to a finite
-value at r = 0; energy and force are continuous at the wall.
+interact at a distance that stays above 4/5 of r_w, so that exp-6 and charges together
+rise to a finite value at r = 0; energy and force are continuous at the wall.
 """
 
 from typing import NamedTuple
@@ -58,6 +58,7 @@ def wall_of(exp6: Exp6, charge_product: float) -> Wall:
     A pair that repels ever more down to 0.1 Å has its wall there. A pair without a
     barrier worth the name (opposite charges, hardly any repulsion) gets one at 1.2 Å,
     where the force jumps; one that hardly repels, but at all distances, has none.
+    Inside, exp-6 repels by 500 kJ/mol/Å more than opposite charges attract.
     """
     force = pair_force(exp6, charge_product, _DISTANCES)
     rising = np.diff(force, prepend=-np.inf) > 0.0
@@ -68,9 +69,10 @@ def wall_of(exp6: Exp6, charge_product: float) -> Wall:
     if not len(strong) and charge_product >= 0.0 and exp6.dispersion == 0.0:
         return Wall(0.0, 0.0, 0.0, 0.0)
     at = np.array([distance])
+    attraction = max(-COULOMB_CONSTANT * charge_product / distance**2, 0.0)
     return Wall(
         distance,
         float(pair_energy(exp6, 0.0, at)[0]),
-        max(float(pair_force(exp6, 0.0, at)[0]), _WEAKEST_FORCE),
+        max(float(pair_force(exp6, 0.0, at)[0]), _WEAKEST_FORCE + attraction),
         _CUBIC,
     )

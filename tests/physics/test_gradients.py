@@ -1,12 +1,15 @@
 """Analytic gradients against central differences of the energy.
 
 The derivative along a random direction is compared for strains, centres and rotations,
-in crystals of every lattice system, on general and on special positions.
+in crystals of every lattice system, of one and of two kinds of bodies, on general and
+on special positions, with charges, dipoles and multipoles to rank 4, under pressure and
+inside walls.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -59,11 +62,11 @@ class Problem(NamedTuple):
 
 
 def orbit(site_rotations, rng, rank):
-    """Two kinds of sites with the symmetry of the position, at its centre of mass."""
+    """One to three kinds of sites with the symmetry of the position."""
     types, sites, moments = [], [], []
     names = sorted(parameter_set(ForceFieldName.REVISED_W99).types)
-    own = rng.uniform(-0.5, 0.5, (2, N_MOMENTS))
-    for site in range(2):
+    own = rng.uniform(-0.5, 0.5, (rng.integers(1, 4), N_MOMENTS))
+    for site in range(len(own)):
         name = names[rng.integers(len(names))]
         offset = rng.normal(scale=0.8, size=3)
         for rotation in site_rotations:
@@ -76,8 +79,9 @@ def orbit(site_rotations, rng, rank):
 
 
 def random_crystal(
-    rng, number, n_bodies, volume_per_site, *, rank=4, press=False, settings=SETTINGS
+    rng, number, n_bodies, volume_per_site, *, rank=4, settings=SETTINGS
 ):
+    """Without settings the sums are those of the press."""
     group = space_group(number)
     draw = rng.random(9)
     point = Point(0.0, draw[:2], draw[3:6], draw[6:], draw[6:], 0.0)
@@ -94,7 +98,7 @@ def random_crystal(
     images = images_of(group, chosen, cell)
     sites = site_table(bodies)
     pairs = pair_table(bodies, parameter_set(ForceFieldName.REVISED_W99))
-    if press:
+    if settings is None:
         pairs = contact_table(pairs)
         cutoffs = press_cutoffs(pairs)
     else:
@@ -169,25 +173,39 @@ def check(problem, rng):
         assert_allclose(numeric, analytic, rtol=0, atol=1e-6 * scale, err_msg=kind)
 
 
+@pytest.mark.parametrize("rank", [0, 1, 4])
 @given(number=st.sampled_from(GROUPS), n_bodies=st.sampled_from([1, 1, 2]), seed=SEEDS)
-def test_gradient_of_a_crystal_of_charged_molecules(number, n_bodies, seed):
+def test_gradient_of_a_crystal_of_molecules_with_multipoles(
+    rank, number, n_bodies, seed
+):
     rng = np.random.default_rng(seed)
-    problem = random_crystal(rng, number, n_bodies, volume_per_site=14.0)
+    problem = random_crystal(rng, number, n_bodies, volume_per_site=14.0, rank=rank)
+    assert problem.tables[0].rank == rank
+    check(problem, rng)
+
+
+@given(number=st.sampled_from(GROUPS), rank=st.sampled_from([0, 1, 4]), seed=SEEDS)
+def test_gradient_where_molecules_overlap_and_walls_act(number, rank, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_crystal(rng, number, 1, volume_per_site=2.0, rank=rank)
+    assume(moved(problem).terms["wall"] != 0.0)
     check(problem, rng)
 
 
 @given(number=st.sampled_from(GROUPS), seed=SEEDS)
-def test_gradient_where_molecules_overlap_and_walls_act(number, seed):
+def test_gradient_under_pressure_is_that_of_the_enthalpy(number, seed):
     rng = np.random.default_rng(seed)
-    problem = random_crystal(rng, number, 1, volume_per_site=2.0)
-    assume(moved(problem).terms["wall"] != 0.0)
+    settings = SETTINGS.model_copy(update={"pressure_gpa": 20.0})
+    problem = random_crystal(rng, number, 2, volume_per_site=14.0, settings=settings)
+    result = moved(problem)
+    assert result.terms["work"] > 0.0
     check(problem, rng)
 
 
 @given(number=st.sampled_from(GROUPS), n_bodies=st.sampled_from([1, 2]), seed=SEEDS)
 def test_gradient_of_the_press(number, n_bodies, seed):
     rng = np.random.default_rng(seed)
-    problem = random_crystal(rng, number, n_bodies, volume_per_site=10.0, press=True)
+    problem = random_crystal(rng, number, n_bodies, volume_per_site=10.0, settings=None)
     result = moved(problem)
     assert result.terms["work"] > 0.0
     # soft spheres and the pressure, and nothing else

@@ -1,6 +1,7 @@
 """One crystal has one energy, however it is described; and an oracle for the sums."""
 
 from itertools import product
+from math import factorial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
+from scipy.special import lpmv
 
 from csp.errors import InputError
 from csp.packing.placement import sample_cell
 from csp.packing.sampling import Point
+from csp.potentials.bodies import Body
 from csp.potentials.exp6 import ForceFieldName, parameter_set
 from csp.potentials.force_field import (
     cell_energy,
@@ -21,7 +24,15 @@ from csp.potentials.force_field import (
     pair_table,
     site_table,
 )
+from csp.potentials.rigid_crystal import inverted
 from csp.potentials.settings import PotentialSettings
+from csp.potentials.solid_harmonics import (
+    N_MOMENTS,
+    operators,
+    rank_and_order,
+    rotated,
+)
+from csp.potentials.solid_harmonics import product as multiplied
 from csp.potentials.walls import wall_of
 from csp.spacegroups import cartesian_rotations, space_group
 from csp.units import COULOMB_CONSTANT
@@ -29,19 +40,17 @@ from csp.units import COULOMB_CONSTANT
 PARAMETERS = parameter_set(ForceFieldName.REVISED_W99)
 SEEDS = st.integers(0, 2**32 - 1)
 SETTINGS = PotentialSettings(
-    cutoff=8.0, switch_width=2.0, ewald_cutoff=7.0, ewald_accuracy=1e-13
+    cutoff=8.0,
+    switch_width=2.0,
+    multipole_cutoff=9.0,
+    multipole_switch_width=3.0,
+    ewald_cutoff=7.0,
+    ewald_accuracy=1e-13,
 )
-NUMBERS = (1, 2, 4, 5, 9, 14, 15, 19, 29, 33, 61, 76, 114, 144, 148, 169, 198)
+NUMBERS = (1, 2, 4, 5, 9, 14, 15, 19, 29, 33, 43, 61, 76, 88, 114, 144, 148, 169, 198)
+"""Inversion, screws, glides (those with a quarter, too), centrings."""
 UNCHANGED = 1e-10
 """Sums of the same terms in another order; the Ewald sums neglect 1e-13."""
-
-
-class Body(NamedTuple):
-    """Charged sites of W99 types."""
-
-    types: tuple[str, ...]
-    sites: np.ndarray
-    charges: np.ndarray
 
 
 class Crystal(NamedTuple):
@@ -56,8 +65,9 @@ class Crystal(NamedTuple):
 def random_body(rng, n):
     names = sorted(PARAMETERS.types)
     types = tuple(names[k] for k in rng.integers(len(names), size=n))
-    charges = rng.uniform(-0.5, 0.5, n)
-    return Body(types, rng.normal(scale=0.9, size=(n, 3)), charges - charges.mean())
+    moments = rng.uniform(-0.5, 0.5, (n, N_MOMENTS))
+    moments[:, 0] -= moments[:, 0].mean()
+    return Body(types, rng.normal(scale=0.9, size=(n, 3)), moments)
 
 
 def random_cell(rng, lattice, volume):
@@ -94,10 +104,9 @@ def assert_same_energy(found, expected, copies=1):
         found.energy / copies, expected.energy, rtol=0, atol=UNCHANGED * scale
     )
     for name, value in expected.terms.items():
-        if name not in {"charges", "wall"}:  # walls take charges from the lattice sum
-            assert_allclose(
-                found.terms[name] / copies, value, rtol=0, atol=UNCHANGED * scale
-            )
+        assert_allclose(
+            found.terms[name] / copies, value, rtol=0, atol=UNCHANGED * scale
+        )
 
 
 @given(seed=SEEDS)
@@ -191,7 +200,9 @@ def test_energy_does_not_depend_on_the_order_of_molecules_and_sites(seed):
     first, second = crystal.bodies
     order = rng.permutation(len(first.charges))
     renumbered = Body(
-        tuple(np.array(first.types)[order]), first.sites[order], first.charges[order]
+        tuple(np.array(first.types)[order].tolist()),
+        first.sites[order],
+        first.moments[order],
     )
     other = Crystal(
         crystal.cell,
@@ -226,7 +237,14 @@ def test_crystal_written_out_without_symmetry_has_the_same_energy_and_gradient(
         group.rotations @ centre + group.translations,
         np.broadcast_to(np.eye(3), cartesian.shape),
         # mirror images are bodies of their own
-        [body._replace(sites=body.sites @ (R @ rotation).T) for R in cartesian],
+        [
+            Body(
+                body.types,
+                body.sites @ (R @ rotation).T,
+                rotated(body.moments, R @ rotation),
+            )
+            for R in cartesian
+        ],
     )
     expected = energy_of(written_out)
     assert_same_energy(found, expected)
@@ -249,7 +267,7 @@ def test_crystal_written_out_without_symmetry_has_the_same_energy_and_gradient(
 
 
 def atom_pairs(crystal, reach):
-    """Types, charges and distance of all pairs of atoms of two molecules, A cell's own.
+    """All pairs of atoms of two molecules: both sites, vectors from B to A.
 
     Each pair is met from both ends, but for those the cell shares with its images,
     which are met once from each cell.
@@ -272,10 +290,15 @@ def atom_pairs(crystal, reach):
             shifts = cells[np.abs(cells).max(axis=1) > 1e-9] if a == b else cells
             for i in range(len(one.types)):
                 for j in range(len(other.types)):
-                    vectors = positions[b][j] + shifts - positions[a][i]
-                    r = np.linalg.norm(vectors, axis=1)
-                    charges = one.charges[i] * other.charges[j]
-                    yield (one.types[i], other.types[j]), charges, r[r < reach]
+                    vectors = positions[a][i] - positions[b][j] - shifts
+                    near = np.linalg.norm(vectors, axis=1) < reach
+                    yield (a, i), (b, j), vectors[near]
+
+
+def types_and_distances(crystal, reach):
+    for (a, i), (b, j), vectors in atom_pairs(crystal, reach):
+        types = crystal.bodies[a].types[i], crystal.bodies[b].types[j]
+        yield types, np.linalg.norm(vectors, axis=1)
 
 
 def switch(r, cutoff, width):
@@ -288,7 +311,7 @@ def switch(r, cutoff, width):
 def test_exp6_is_the_double_sum_over_atoms_with_its_switch(seed):
     crystal = random_crystal(np.random.default_rng(seed))
     repulsion, dispersion = 0.0, 0.0
-    for (first, second), _, r in atom_pairs(crystal, SETTINGS.cutoff):
+    for (first, second), r in types_and_distances(crystal, SETTINGS.cutoff):
         pair = PARAMETERS.pair(first, second)
         weight = switch(r, SETTINGS.cutoff, SETTINGS.switch_width)
         repulsion += 0.5 * pair.repulsion * float(weight @ np.exp(-pair.exponent * r))
@@ -302,18 +325,49 @@ def test_exp6_is_the_double_sum_over_atoms_with_its_switch(seed):
     assert terms["wall"] == 0.0
 
 
+def interaction_in_vacuum(one, other, vectors):
+    """Two sites, l_A + l_B ≤ 4, by Hobson's theorem, kJ/mol.
+
+    ``(∂_x + i∂_y)^m ∂_z^(l−m) r⁻¹ = (−1)^(l+m) (l − m)! P_l^m(cos θ) e^(imφ) r^(−l−1)``
+    with Condon's and Shortley's phase in P.
+    """
+    x, y, z = vectors.T
+    r = np.linalg.norm(vectors, axis=1)
+    reflected = inverted(Body(("X",), np.zeros((1, 3)), other[None])).moments
+    weights = multiplied(operators(one[None]), operators(reflected))[0]
+    total = np.zeros(len(r))
+    for index, weight in enumerate(weights):
+        rank, order, is_imaginary = rank_and_order(index)
+        value = lpmv(order, rank, z / r) * np.exp(1j * order * np.arctan2(y, x))
+        value *= (-1.0) ** (rank + order) * factorial(rank - order) / r ** (rank + 1)
+        total += weight * (value.imag if is_imaginary else value.real)
+    return COULOMB_CONSTANT * total
+
+
 @given(seed=SEEDS)
 def test_walls_replace_the_whole_energy_of_the_pairs_inside_them(seed):
     crystal = random_crystal(np.random.default_rng(seed), volume_per_site=8.0)
     expected = 0.0
-    for (first, second), charges, r in atom_pairs(crystal, 2.0):
-        pair = PARAMETERS.pair(first, second)
-        wall = wall_of(pair, float(charges))
-        near = r[r < wall.distance]
-        x = wall.distance - near
+    for (a, i), (b, j), vectors in atom_pairs(crystal, 2.0):
+        one, other = crystal.bodies[a], crystal.bodies[b]
+        pair = PARAMETERS.pair(one.types[i], other.types[j])
+        wall = wall_of(pair, float(one.charges[i] * other.charges[j]))
+        r = np.linalg.norm(vectors, axis=1)
+        is_inside = r < wall.distance
+        if not is_inside.any():
+            continue
+        near, r = vectors[is_inside], r[is_inside]
+        x = wall.distance - r
         continued = wall.energy + wall.force * x + wall.cubic * x**3
-        bare = pair.repulsion * np.exp(-pair.exponent * near)
-        bare += COULOMB_CONSTANT * charges / near - pair.dispersion / near**6
+        bare = pair.repulsion * np.exp(-pair.exponent * r) - pair.dispersion / r**6
+        moments = (
+            rotated(one.moments[i : i + 1], crystal.rotations[a])[0],
+            rotated(other.moments[j : j + 1], crystal.rotations[b])[0],
+        )
+        soft = wall.distance * (0.8 + 0.2 * (r / wall.distance) ** 5)
+        away = near * (soft / r)[:, None]
+        continued += interaction_in_vacuum(*moments, away)
+        bare += interaction_in_vacuum(*moments, near)
         expected += 0.5 * float(np.sum(continued - bare))
     pairs = pair_table(crystal.bodies, PARAMETERS)
     open_pairs = pairs._replace(wall=np.zeros_like(pairs.wall))
