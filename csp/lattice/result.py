@@ -1,15 +1,21 @@
 """Energies and minima as JSON, as rows of a table and as a CIF file."""
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from csp.comparison.symmetry import find_symmetry
 from csp.comparison.writing import cif_text
 from csp.errors import InputError
 from csp.geometry import parameters_from_cell
-from csp.lattice.crystal_input import CrystalInput, atoms_of
-from csp.potentials.rigid_crystal import RigidCrystal, crystal_energy
+from csp.lattice.crystal_input import BodyAtoms, CrystalInput, atoms_of
+from csp.potentials.bodies import Body
+from csp.potentials.rigid_crystal import RigidCrystal, crystal_energy, tables_of
+from csp.records import Status
 from csp.relaxation.minimisation import Minimisation, minimised
 from csp.relaxation.settings import RelaxationSettings
+from csp.relaxation.stability import Stability, settled, stability
 
 NOT_MINIMISED = "not minimised"
 """Status of the energy of a crystal as it is given."""
@@ -22,6 +28,11 @@ _ALWAYS = {
     "higher_multipole": ("higher_multipole",),
     "repulsion_dispersion": ("repulsion", "dispersion", "tail"),
 }
+_SADDLE = (
+    "this is a saddle point: a lower symmetry has a lower energy "
+    "(--lower-symmetry goes there)"
+)
+_LOWERED = "a saddle point was left downhill; the crystal has lost some of its symmetry"
 _SOMETIMES = {"wall": "wall", "pressure_volume": "work"}
 
 Report = dict[str, Any]
@@ -33,8 +44,15 @@ def lattice_energy(given: CrystalInput) -> Report:
     return _report(given, given.crystal, energy.terms, NOT_MINIMISED)
 
 
-def minimise(given: CrystalInput) -> tuple[Report, Minimisation]:
-    """The energy minimum below a crystal, its space group kept.
+def minimise(
+    given: CrystalInput, *, lower_symmetry: bool = False
+) -> tuple[Report, Minimisation]:
+    """The energy minimum below a crystal, and whether it is one in every direction.
+
+    Args:
+        given: The crystal and its force field.
+        lower_symmetry: Whether a saddle point is left downhill with the symmetry that
+            the way down has; else the space group is kept, and the status says so.
 
     Returns:
         The report of the end, with that of the start under ``initial``; and the end.
@@ -51,13 +69,36 @@ def minimise(given: CrystalInput) -> tuple[Report, Minimisation]:
         )
     initial = lattice_energy(given)
     end = minimised(given.crystal, given.smooth_tables, RELAXATION)
-    energy = crystal_energy(end.crystal, given.tables)
+    if lower_symmetry:
+        end, found = settled(end, given.smooth_tables, RELAXATION)
+    else:
+        found = stability(end.crystal, given.smooth_tables)
+        if end.status is Status.CONVERGED and not found.is_minimum:
+            end = replace(end, status=Status.SADDLE)
+    bodies = end.crystal.bodies
+    tables = tables_of(bodies, given.parameters, given.settings)
+    energy = crystal_energy(end.crystal, tables)
     report = _report(given, end.crystal, energy.terms, end.status.value)
+    report |= _curvature(found)
+    if end.status is Status.SADDLE:
+        report["notes"].append(_SADDLE)
+    if len(bodies) != len(given.crystal.bodies):
+        report["notes"].append(_LOWERED)
     report["initial"] = {
         key: initial[key]
         for key in ("lattice_energy_kj_per_mol", "terms_kj_per_mol", "cell", "status")
     }
     return report, end
+
+
+def _curvature(found: Stability) -> Report:
+    """What the Hessian says: the lowest curvature and, of a minimum, the stiffness."""
+    report: Report = {
+        "lowest_curvature_kj_per_mol_per_angstrom2": float(found.curvatures[0])
+    }
+    if found.is_minimum:
+        report["elastic_constants_gpa"] = found.elastic_constants().round(4).tolist()
+    return report
 
 
 def _report(
@@ -107,10 +148,22 @@ def table_rows(report: Report) -> list[tuple[str, ...]]:
 
 def cif_of(given: CrystalInput, end: Minimisation) -> str:
     """The minimum as a CIF file in the standard setting of its space group."""
-    crystal = atoms_of(end.crystal, given.atoms, given.n_formula_units)
-    energy = crystal_energy(end.crystal, given.tables).energy / given.n_formula_units
+    atoms = [_atoms_like(body, given) for body in end.crystal.bodies]
+    crystal = atoms_of(end.crystal, atoms, given.n_formula_units)
+    tables = tables_of(end.crystal.bodies, given.parameters, given.settings)
+    energy = crystal_energy(end.crystal, tables).energy / given.n_formula_units
     comments = [
         f"lattice energy {energy:.4f} kJ/mol per formula unit, {end.status.value}",
         f"force field: {given.force_field}",
     ]
     return cif_text(find_symmetry(crystal), given.name, comments)
+
+
+def _atoms_like(body: Body, given: CrystalInput) -> BodyAtoms:
+    """Atoms of a body that is one of the crystal's, or its mirror image."""
+    for own, atoms in zip(given.crystal.bodies, given.atoms, strict=True):
+        if np.array_equal(body.sites, own.sites):
+            return atoms
+        if np.array_equal(body.sites, -own.sites):
+            return BodyAtoms(atoms.numbers, -atoms.positions)
+    raise ValueError("the body is none of the crystal's")
