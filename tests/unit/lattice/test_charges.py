@@ -3,6 +3,7 @@ import pytest
 
 from csp.comparison.molecules import molecular_bonds
 from csp.errors import InputError
+from csp.lattice import charges
 from csp.lattice.charges import charged_molecules, possible_charges, read_charges
 from csp.molecule import Molecule
 
@@ -70,3 +71,9 @@ def test_charges_are_read():
 def test_nonsense_charges_are_refused(text):
     with pytest.raises(InputError, match=r"--charge takes a formula.*write it like"):
         read_charges([text])
+
+
+def test_of_possible_charges_the_smallest_are_taken(monkeypatch):
+    monkeypatch.setattr(charges, "possible_charges", lambda _: [3, 1, -1, -3])
+    pair = charged_molecules([molecule(AMMONIUM), molecule(CHLORIDE)], [1, 1], {})
+    assert sorted(ion.charge for ion in pair) == [-1, 1]
