@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from typer.testing import CliRunner
 
 import csp
-from csp import cli, stages
+from csp import cli, runs, stages
 from csp.cli import build_app
 from csp.conformers.monomers_file import read_monomers
 from csp.conformers.punch import read_punch
@@ -223,9 +223,23 @@ def test_run_ends_with_tables_and_the_next_command(call, finished, copied):
 
 
 def test_progress_goes_to_the_error_stream(call, finished, copied):
+    for path in copied.glob("store/finalists-*"):
+        path.unlink()
     result = call("run", finished.settings_file, "--output", copied)
     n_batches = len(stages.batches(finished.search))
-    assert f"packings {n_batches}/{n_batches}" in result.stderr
+    lines = result.stderr.splitlines()
+    assert [line.rpartition(" ")[0] for line in lines] == [
+        "packings",
+        "refining",
+        "comparing refined",
+        "settling",
+        "comparing settled",
+        "finding symmetry",
+    ]
+    assert lines[0] == f"packings {n_batches}/{n_batches}"
+    for line in lines:
+        done, total = line.rpartition(" ")[2].split("/")
+        assert done == total
     assert "packings" not in result.stdout
 
 
@@ -276,7 +290,7 @@ def test_a_source_without_hydrogen_is_refused(refused, case):
 
 
 def test_elements_without_parameters_are_named_before_any_work(refused, monkeypatch):
-    monkeypatch.setattr(stages, "gas_phase_conformers", None)
+    monkeypatch.setattr(runs, "gas_phase_conformers", None)
     changes = overridden("molecule.source=C[Si](C)(C)C", "landscape.observed={}")
     sentence = refused(*changes)
     assert re.search(r"no parameters for Si as .*: choose another .*force_f", sentence)
@@ -410,14 +424,14 @@ def test_monomers_are_written_with_the_command_that_was_typed(
         commands.append(arguments[2])
         raise ConvergenceError("enough")
 
-    monkeypatch.setattr(stages, "monomers_of", compute)
+    monkeypatch.setattr(runs, "monomers_of", compute)
     call("monomers", case, *overridden("molecule.n_embeddings=3"))
     assert commands == [f"csp monomers {case} --set molecule.n_embeddings=3"]
 
 
 def test_monomers_come_with_punch_files_if_asked_for(call, case, tmp_path, monkeypatch):
     monomers = read_monomers(case.parent / "monomers.json")
-    monkeypatch.setattr(stages, "monomers_of", lambda *_: monomers)
+    monkeypatch.setattr(runs, "monomers_of", lambda *_: monomers)
     output = tmp_path / "again.json"
     result = call("monomers", case, "-o", output, "--punch", tmp_path / "punches")
     assert result.exit_code == 0

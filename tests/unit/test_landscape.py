@@ -6,46 +6,125 @@ import pytest
 from csp import stages
 from csp.comparison.settings import ComparisonSettings
 from csp.errors import InputError
-from csp.landscape import Landscape, landscape_of
-from csp.records import Relaxation, Status
+from csp.landscape import Counts, Landscape, distinct, landscape_of
+from csp.records import FreePacking, Relaxation, Status
+
+SETTINGS = ComparisonSettings()
+NOTHING = Counts({}, 0, 0, 0, 0, 0)
 
 
 def silent(stage: str, done: int, total: int) -> None:
     pass
 
 
+def stored(finished, step: str) -> list[Relaxation]:
+    """All relaxations of a step of the finished run, or one of its lists."""
+    store = finished.search.run.store
+    paths = [*store.folder.glob(f"{step}/*"), *store.folder.glob(f"{step}-*")]
+    names = [path.relative_to(store.folder).with_suffix("") for path in sorted(paths)]
+    return [Relaxation.from_row(row) for name in names for row in store.read(str(name))]
+
+
 @pytest.fixture(scope="module")
 def ends(finished) -> list[Relaxation]:
-    return [
-        Relaxation.from_row(row)
-        for batch in stages.batches(finished.search)
-        for row in finished.search.run.store.read(batch.name)
-    ]
+    return stored(finished, "relaxed")
 
 
 @pytest.fixture(scope="module")
-def rank(finished):
-    """Ranks relaxations, without observed forms unless told."""
-    molecules = {k: model.molecule for k, model in finished.search.models.items()}
+def molecules(finished):
+    return {label: model.molecule for label, model in finished.search.models.items()}
 
-    def make(ends, window=5.0, observed=None, progress=silent) -> Landscape:
-        return landscape_of(
-            ends, molecules, observed or {}, ComparisonSettings(), window, progress
-        )
+
+@pytest.fixture(scope="module")
+def merged(molecules):
+    """The distinct ones among relaxations."""
+
+    def make(ends, window=5.0, progress=silent) -> list[Relaxation]:
+        return distinct(ends, molecules, SETTINGS, window, progress)
 
     return make
 
 
-def summary(landscape: Landscape) -> list[tuple]:
-    return [
-        (m.identity, m.space_group, m.lattice_energy, m.times_found, m.cif)
-        for m in landscape.minima
-    ]
+@pytest.fixture(scope="module")
+def rank(molecules, merged):
+    """Ranks relaxations, without observed forms unless told."""
+
+    def make(ends, window=5.0, observed=None, progress=silent) -> Landscape:
+        minima = merged(ends, window, progress)
+        known = observed or {}
+        return landscape_of(minima, molecules, known, SETTINGS, NOTHING, progress)
+
+    return make
 
 
-def test_the_order_of_the_relaxations_does_not_matter(rank, ends):
+def rows(minima: list[Relaxation]) -> list[dict]:
+    return [end.to_row() for end in minima]
+
+
+def moved(end: Relaxation, **changes: object) -> Relaxation:
+    """The same end, reached by another draw."""
+    key = replace(end.packing.key, draw=10**6)
+    again = replace(end, packing=replace(end.packing, key=key), draws=(str(key),))
+    return replace(again, **changes)
+
+
+@pytest.mark.parametrize("step", ["relaxed", "refined", "settled"])
+def test_the_order_of_the_relaxations_does_not_matter(merged, finished, step):
+    ends = stored(finished, step)
     shuffled = [ends[i] for i in np.random.default_rng(1).permutation(len(ends))]
-    assert summary(rank(shuffled)) == summary(rank(ends))
+    assert rows(merged(shuffled)) == rows(merged(ends))
+
+
+def test_what_is_distinct_stays_so(merged, ends):
+    once = merged(ends)
+    assert rows(merged(once)) == rows(once)
+
+
+def test_duplicates_bring_along_all_draws_that_led_to_them(merged, ends):
+    lowest = merged(ends)[0]
+    again = moved(lowest, draws=("sg014-e-900000", "sg014-e-900001"))
+    higher = moved(lowest, lattice_energy=lowest.lattice_energy + 0.01)
+    for pair in ([lowest, again], [again, lowest]):
+        (found,) = merged(pair)
+        assert found.packing.key == lowest.packing.key
+        assert found.draws == tuple(sorted({*lowest.draws, *again.draws}))
+    (found,) = merged([higher, lowest])
+    assert found.to_row() == {
+        **lowest.to_row(),
+        "draws": sorted({*lowest.draws, *higher.draws}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [("relaxed", "shortlist"), ("refined", "finalists"), ("settled", None)],
+)
+def test_no_draw_of_a_kept_minimum_is_lost_or_counted_twice(finished, source, kept):
+    """Those that are lost ended badly, or above the window."""
+    settings = finished.search.run.settings
+    window = settings.landscape.energy_window_kj_per_mol
+    if source == "relaxed":
+        window = settings.relaxation.first_window_kj_per_mol
+    before = stored(finished, source)
+    good = [end for end in before if end.status is Status.CONVERGED]
+    lowest = min(end.lattice_energy for end in good)
+    near = [end for end in good if end.lattice_energy <= lowest + window]
+    expected = sorted(draw for end in near for draw in end.draws)
+    if kept is None:
+        found = sum(minimum.times_found for minimum in finished.landscape.minima)
+        assert found == len(expected)
+    else:
+        after = stored(finished, kept)
+        assert sorted(draw for end in after for draw in end.draws) == expected
+        assert len(near) < len(before)
+
+
+def test_refining_and_settling_pass_on_the_draws(finished):
+    for before, after in (("shortlist", "refined"), ("finalists", "settled")):
+        first, second = stored(finished, before), stored(finished, after)
+        assert [end.draws for end in first] == [end.draws for end in second]
+        keys = [end.packing.key for end in first]
+        assert keys == [end.packing.key for end in second]
 
 
 def test_minima_rise_in_energy_from_zero(finished):
@@ -55,71 +134,100 @@ def test_minima_rise_in_energy_from_zero(finished):
     assert energies == sorted(energies)
 
 
-def test_every_relaxation_is_accounted_for_once(finished, ends):
-    landscape = finished.landscape
-    converged = landscape.endings[Status.CONVERGED]
-    found = sum(minimum.times_found for minimum in landscape.minima)
-    assert sum(landscape.endings.values()) == len(ends)
-    assert found + landscape.n_outside_window == converged
+def test_what_became_of_the_packings_is_counted(finished, ends):
+    counts = finished.landscape.counts
+    settled = stored(finished, "settled")
+    assert sum(counts.endings.values()) == len(ends)
+    for status, number in counts.endings.items():
+        assert number == sum(end.status is status for end in ends)
+    assert len(counts.endings) > 1
+    assert counts.n_first_minima == len(stored(finished, "shortlist"))
+    assert counts.n_refined == counts.n_first_minima
+    assert counts.n_distinct == len(settled) < counts.n_refined
+    free = [end for end in settled if isinstance(end.packing, FreePacking)]
+    assert counts.n_saddles == len(free) > 0
+    assert counts.n_unsettled == 0
 
 
-def test_the_window_leaves_out_what_lies_above_it(rank, ends):
-    narrow, wide = rank(ends, 5.0), rank(ends, 10.0)
-    assert all(narrow.relative_energy(minimum) <= 5.0 for minimum in narrow.minima)
-    assert narrow.n_outside_window > wide.n_outside_window
-    kept = [s for s in summary(wide) if s[2] - wide.minima[0].lattice_energy <= 5.0]
-    assert [s[0] for s in summary(narrow)] == [s[0] for s in kept]
+def test_bad_ends_of_refining_and_settling_are_counted(finished, tmp_path):
+    """One more of each is planted in the store of a copy."""
+    run = replace(finished.search.run, output=tmp_path)
+    store = finished.search.run.store
+    for path in store.folder.rglob("*.jsonl"):
+        name = path.relative_to(store.folder).with_suffix("").as_posix()
+        content = list(store.read(name))
+        if name.startswith(("refined/", "settled/")):
+            content[-1]["status"] = "step limit"
+        run.store.write(name, content)
+    landscape = stages.collect(replace(finished.search, run=run), silent)
+    counts = landscape.counts
+    assert counts.n_refined == finished.landscape.counts.n_refined - 1
+    assert counts.n_unsettled == 1
+    assert len(landscape.minima) < len(finished.landscape.minima)
 
 
-def test_relaxations_that_did_not_converge_are_only_counted(rank, ends):
+def test_the_window_leaves_out_what_lies_above_it(merged, ends):
+    narrow, wide = merged(ends, 5.0), merged(ends, 10.0)
+    lowest = wide[0].lattice_energy
+    assert len(narrow) < len(wide)
+    kept = [end for end in wide if end.lattice_energy - lowest <= 5.0]
+    assert [end.packing.key for end in narrow] == [end.packing.key for end in kept]
+
+
+def test_relaxations_that_did_not_converge_are_no_minima(merged, ends):
     lowest = min(ends, key=lambda end: end.lattice_energy)
-    key = replace(lowest.packing.key, draw=10**6)
-    fallen = replace(
-        lowest,
-        packing=replace(lowest.packing, key=key),
-        status=Status.FELL_APART,
-        lattice_energy=-(10.0**6),
-    )
-    with_it = rank([*ends, fallen])
-    assert summary(with_it) == summary(rank(ends))
-    before = rank(ends).endings.get(Status.FELL_APART, 0)
-    assert with_it.endings[Status.FELL_APART] == before + 1
+    for status in set(Status) - {Status.CONVERGED}:
+        fallen = moved(lowest, status=status, lattice_energy=-(10.0**6))
+        assert rows(merged([*ends, fallen])) == rows(merged(ends))
 
 
-def test_nothing_converged_is_told_with_the_remedy(rank, ends):
+def test_nothing_converged_is_told_with_the_remedy(merged, ends):
     bad = [replace(end, status=Status.STEP_LIMIT) for end in ends[:3]]
     with pytest.raises(InputError, match=r"none of the 3 packings.*raise packing\.n_d"):
-        rank(bad)
+        merged(bad)
 
 
-def test_a_crystal_found_twice_is_one_minimum_found_twice(rank, ends):
-    lowest = min(
-        (end for end in ends if end.status is Status.CONVERGED),
-        key=lambda end: end.lattice_energy,
-    )
-    again = replace(
-        lowest,
-        packing=replace(lowest.packing, key=replace(lowest.packing.key, draw=10**6)),
-    )
-    landscape = rank([lowest, again])
+def test_a_crystal_found_twice_is_one_minimum_found_twice(rank, merged, ends):
+    lowest = replace(merged(ends)[0], draws=())
+    lowest = replace(lowest, draws=(str(lowest.packing.key),))
+    landscape = rank([lowest, moved(lowest)])
     assert [minimum.times_found for minimum in landscape.minima] == [2]
     assert landscape.minima[0].identity == str(lowest.packing.key)
 
 
-def test_one_minimum_may_bear_the_names_of_two_observed_forms(rank, finished, ends):
+def test_a_crystal_left_downhill_may_be_one_known_already(finished):
+    """Without its symmetry it is still the same crystal, in its true space group."""
+    settled = {str(e.packing.key): e for e in stored(finished, "settled")}
+    free = {k: e for k, e in settled.items() if isinstance(e.packing, FreePacking)}
+    shown = {minimum.identity: minimum for minimum in finished.landscape.minima}
+    merged_draws = [
+        minimum.times_found - len(settled[key].draws)
+        for key, minimum in shown.items()
+        if key in free
+    ]
+    hidden = [key for key in free if key not in shown]
+    assert any(merged_draws) or hidden
+    for key in set(free) & set(shown):
+        number = shown[key].space_group
+        assert number != free[key].packing.key.space_group
+        assert number > 1
+
+
+def test_one_minimum_may_bear_the_names_of_two_observed_forms(rank, finished):
     alpha = finished.search.observed["alpha"]
     found = [m for m in finished.landscape.minima if "alpha" in m.observed_form]
     if not found:
         pytest.fail("the fixture's search is too short to find the alpha form")
+    ends = stored(finished, "settled")
     chosen = [end for end in ends if str(end.packing.key) == found[0].identity]
     landscape = rank(chosen, observed={"first": alpha, "second": alpha})
     assert landscape.minima[0].observed_form == "first, second"
 
 
-def test_the_energy_of_a_minimum_is_that_of_its_relaxation(finished, ends):
-    energies = {str(end.packing.key): end.lattice_energy for end in ends}
+def test_the_energy_of_a_minimum_is_that_of_its_relaxation(finished):
+    ends = {str(end.packing.key): end for end in stored(finished, "settled")}
     for minimum in finished.landscape.minima:
-        assert minimum.lattice_energy == energies[minimum.identity]
+        assert minimum.lattice_energy == ends[minimum.identity].lattice_energy
 
 
 def test_slow_parts_are_told(rank, ends):

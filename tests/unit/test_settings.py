@@ -38,13 +38,19 @@ def another(section: str, key: str) -> Any:
     """An allowed value that is not the default."""
     entry = SECTIONS[section].model_fields[key]
     default = REQUIRED.get(section, {}).get(key, entry.default)
+    if isinstance(default, bool):
+        return not default
     if isinstance(default, Enum):
         return next(item.value for item in type(default) if item is not default)
     if get_origin(entry.annotation) is Literal:
         return next(item for item in get_args(entry.annotation) if item != default)
     if isinstance(default, tuple):
         return list(default[:1]) * (2 if isinstance(default[0], float) else 1)
-    changes = {int: lambda x: x + 1, float: lambda x: x * 1.01, str: lambda x: x + "C"}
+    changes = {
+        int: lambda x: x + 1,
+        float: lambda x: x * 1.01 or 0.5,
+        str: lambda x: x + "C",
+    }
     return changes.get(type(default), lambda _: "other.json")(default)
 
 

@@ -62,6 +62,7 @@ def test_a_relaxation_keeps_every_bit(tmp_path_factory, numbers, energy, slope, 
         energy,
         slope,
         77,
+        ("sg014-e-000123",),
     )
     store = Store(tmp_path_factory.mktemp("store"))
     store.write("one", [before.to_row()])
@@ -79,6 +80,13 @@ def test_a_relaxation_keeps_every_bit(tmp_path_factory, numbers, energy, slope, 
     assert np.array([after.lattice_energy, after.largest_gradient]).tobytes() == (
         np.array([energy, slope]).tobytes()
     )
+
+
+@given(ROWS, st.slices(5))
+def test_some_rows_are_read_like_the_same_rows_of_all(tmp_path_factory, rows, chosen):
+    store = Store(tmp_path_factory.mktemp("store"))
+    store.write("one", rows)
+    assert list(store.read("one", chosen)) == rows[chosen]
 
 
 def test_a_piece_of_work_is_there_once_it_is_written(store):

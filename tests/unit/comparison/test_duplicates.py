@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -120,6 +122,38 @@ def test_a_group_is_led_by_its_lowest_member_and_lies_in_the_windows(points):
             assert np.abs(member.invariant - leader.invariant).max() <= 0.03
 
 
+DRAWS = st.lists(st.integers(1, 3), min_size=30, max_size=30)
+
+
+@given(points=POINTS, numbers=DRAWS, data=st.data())
+def test_draws_of_duplicates_are_merged_whatever_the_order(points, numbers, data):
+    """As if every draw had come by itself."""
+    candidates = [
+        replace(one, draws=tuple(f"{one.key}-{k}" for k in range(number)))
+        for one, number in zip(made_up(points), numbers, strict=False)
+    ]
+    groups = unique(candidates, never, DECIDED)
+    plain = {group.representative.key: group.keys for group in groups_of_keys(points)}
+    given = {one.key: one.draws for one in candidates}
+    for group in groups:
+        expected = [
+            draw for key in plain[group.representative.key] for draw in given[key]
+        ]
+        assert group.keys == tuple(sorted(expected))
+        assert group.times_found == len(expected)
+    assert len(groups) == len(plain)
+    shuffled = data.draw(st.permutations(candidates))
+    assert summary(unique(shuffled, never, DECIDED)) == summary(groups)
+
+
+def groups_of_keys(points):
+    return unique(made_up(points), never, DECIDED)
+
+
+def test_a_candidate_without_draws_is_one_draw_of_its_own():
+    assert Candidate("k", 0.0, 1.5, np.zeros(3)).draws == ("k",)
+
+
 @given(points=POINTS)
 def test_nothing_new_changes_nothing(points):
     groups = unique(made_up(points), never, DECIDED)
@@ -167,6 +201,9 @@ def test_misuse_is_explained():
     one = Candidate("k", 0.0, 1.5, np.zeros(3))
     with pytest.raises(InputError, match="the key 'k' names two minima"):
         unique([one, one], never, SETTINGS)
+    other = Candidate("l", 0.0, 1.5, np.zeros(3), ("l", "k"))
+    with pytest.raises(InputError, match="the key 'k' names two minima"):
+        unique([one, other], never, SETTINGS)
     with pytest.raises(InputError, match=r"lattice energy nan kJ/mol .* not converge"):
         unique([Candidate("k", np.nan, 1.5, np.zeros(3))], never, SETTINGS)
     with pytest.raises(InputError, match="'l' has 4 numbers, not as many"):

@@ -30,6 +30,7 @@ def rigid(label, numbers, positions):
         sites=molecule.positions,
         charges=np.zeros(n),
         charge_fit_error=0.0,
+        moments=np.zeros((n, 25)),
     )
 
 

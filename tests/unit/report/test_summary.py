@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 
 from csp import stages
+from csp.landscape import Counts
+from csp.records import Status
 from csp.report.summary import (
     conformer_rows,
     observed_conformers,
@@ -10,6 +12,15 @@ from csp.report.summary import (
     report_markdown,
 )
 from csp.report.tables import landscape_rows
+
+
+def search_lines(finished, counts: Counts | None = None) -> list[str]:
+    """What the report says of the three steps of the search."""
+    landscape = replace(finished.landscape, counts=counts or finished.landscape.counts)
+    background = stages.background_of(finished.search)
+    text = report_markdown(landscape, landscape_rows(landscape), background)
+    lines = section(text, "The search").splitlines()
+    return [line for line in lines if line.startswith("- ")]
 
 
 @pytest.fixture(scope="module")
@@ -103,17 +114,89 @@ def test_a_form_that_was_not_found_is_told_so(finished):
 
 def test_what_was_drawn_is_told_by_space_group_and_site(finished, report):
     text = section(report, "The search")
+    packing = finished.search.run.settings.packing
     for group, site, _ in stages.slots(finished.search):
-        assert f"| {group.symbol} | {site.letter} |" in text
-    converged = finished.landscape.endings["converged"]
-    assert f"{converged} converged" in text
-    assert f"{finished.landscape.n_outside_window} converged ones lie above" in text
-    assert "W99" in text
+        n_draws = packing.n_draws if site.is_general else packing.n_draws_special
+        z_prime = f"{group.z_prime(site):g}"
+        assert (
+            f"| {group.symbol} | {site.letter} | {z_prime} | {n_draws} |"
+            in text.splitlines()
+        )
+
+
+def test_what_became_of_the_packings_is_told_in_three_steps(finished):
+    counts = Counts(
+        endings={Status.OVERLAP: 11, Status.CONVERGED: 402, Status.FELL_APART: 13},
+        n_first_minima=301,
+        n_refined=297,
+        n_distinct=151,
+        n_saddles=17,
+        n_unsettled=3,
+    )
+    first, second, third = search_lines(finished, counts=counts)
+    assert "charges" in first
+    assert "402 converged, 13 fell apart, 11 overlap; 301 distinct" in first
+    assert "within 15 kJ/mol of the lowest" in first
+    assert second.startswith("- Of these, 297 relaxed to a minimum of the full force")
+    assert "151 distinct ones lie within the energy window" in second
+    assert third.startswith("- 17 of those were saddle points")
+    assert "downhill" in third
+    assert "; 3 came to no minimum and are left out" in third
+
+
+def test_what_became_of_the_packings_is_what_was_counted(finished, report):
+    assert search_lines(finished) == search_lines(finished, finished.landscape.counts)
+    for line in search_lines(finished):
+        assert line in report.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("electrostatics", "told", "untold"),
+    [
+        (
+            "multipoles",
+            (
+                "with distributed multipoles to rank 4",
+                "distributed multipoles of the density at LEVEL OF MULTIPOLES",
+                "potential at LEVEL OF POTENTIAL lead the first relaxations",
+            ),
+            ("Ewald-summed point charges",),
+        ),
+        (
+            "charges",
+            (
+                "with Ewald-summed point charges",
+                "charges fitted to the electrostatic potential at LEVEL OF POTENTIAL.",
+            ),
+            ("multipole", "LEVEL OF MULTIPOLES"),
+        ),
+    ],
+)
+def test_the_electrostatics_are_told(finished, electrostatics, told, untold):
+    background = replace(
+        stages.background_of(finished.search),
+        electrostatics=electrostatics,
+        potential_level="LEVEL OF POTENTIAL",
+        multipole_level="LEVEL OF MULTIPOLES",
+    )
+    rows = landscape_rows(finished.landscape)
+    text = report_markdown(finished.landscape, rows, background)
+    assert "W99" in section(text, "The search")
+    for words in told:
+        assert words in text
+    for words in untold:
+        assert words not in text
+
+
+def test_the_electrostatics_told_are_those_of_the_settings(finished, report):
+    assert stages.background_of(finished.search).electrostatics == "multipoles"
+    assert finished.search.conformers.multipole_level in section(report, "Conformers")
+    assert finished.search.conformers.potential_level in section(report, "Conformers")
 
 
 def test_what_was_not_done_is_told(report):
     text = section(report, "What was not done")
-    for thing in ("quantum chemistry", "temperature", "rigid", "saddle", "complete"):
+    for thing in ("quantum chemistry", "temperature", "rigid", "larger cells", "compl"):
         assert thing in text
 
 
