@@ -8,7 +8,7 @@ from csp.relaxation.press import contact_table, press_cutoffs
 
 
 def test_spheres_touch_where_exp6_rises_to_ten(model):
-    pairs, contacts = model.pairs, model.contacts
+    pairs, contacts = model.charges[1].pairs, model.contacts
     r = contacts.wall
     n_found = 0
     for i, j in np.ndindex(r.shape):
@@ -32,8 +32,10 @@ def test_press_knows_nothing_but_spheres_and_pressure(model):
         assert not getattr(contacts, name).any(), name
     assert (contacts.wall_cubic > 0.0).all()
     cutoffs = press_cutoffs(contacts)
-    assert cutoffs.alpha == cutoffs.tail == cutoffs.constant == 0.0
-    assert cutoffs.cutoff == contacts.wall.max()
+    assert cutoffs.alpha == cutoffs.tail == cutoffs.higher == 0.0
+    assert not cutoffs.constant.any()
+    assert cutoffs.contact == contacts.wall.max()
+    assert cutoffs.cutoff == cutoffs.ewald == 0.0
     # 0.2 GPa is 0.12 kJ/mol/Å³
     assert_allclose(cutoffs.pressure, 0.2 * 0.602214076, rtol=1e-12)
 
