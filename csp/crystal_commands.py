@@ -57,8 +57,8 @@ def lattice_energy(
         wishes = Wishes(force_field, pressure, tuple(charge or ()))
         given = _opened(file, wishes)
         report = result.lattice_energy(given)
-        command = shlex.join(["csp", "minimise", str(file)])
-        _tell_crystal(given.name, report, f"next: {command}", as_json=as_json)
+        hint = f"next: {_minimise_command(file, wishes)}"
+        _tell_crystal(given.name, report, hint, as_json=as_json)
 
 
 def minimise(  # noqa: PLR0913 - every option is an argument
@@ -95,11 +95,22 @@ def minimise(  # noqa: PLR0913 - every option is an argument
         wishes = Wishes(force_field, pressure, tuple(charge or ()))
         given = _opened(file, wishes)
         report, end = result.minimise(given, lower_symmetry=lower_symmetry)
-        hint = f"next: {shlex.join(['csp', 'minimise', str(file)])} -o minimum.cif"
+        hint = f"next: {_minimise_command(file, wishes)} -o minimum.cif"
         if output is not None:
             write_atomically(output, result.cif_of(given, end))
             hint = f"wrote {output}"
         _tell_crystal(given.name, report, hint, as_json=as_json)
+
+
+def _minimise_command(file: Path, wishes: "csp.lattice.opening.Wishes") -> str:
+    """What to type to minimise a crystal with the same wishes."""
+    words = ["csp", "minimise", str(file)]
+    if wishes.force_field is not None:
+        words += ["--force-field", wishes.force_field]
+    if wishes.pressure_gpa:
+        words += ["--pressure", f"{wishes.pressure_gpa:g}"]
+    words += [word for text in wishes.charges for word in ("--charge", text)]
+    return shlex.join(words)
 
 
 def _opened(

@@ -69,6 +69,7 @@ def read_case(path: Path, pressure_gpa: float = 0.0) -> CrystalInput:
         force_field="of the case",
         n_formula_units=n_units,
         unrepelled=unrepelled_pairs(types, rows.pairs),
+        has_doubtful_axes=any(scale != 1.0 for scale in scales),
         notes=tuple(notes),
     )
 

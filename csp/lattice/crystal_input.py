@@ -52,6 +52,7 @@ class CrystalInput:
             sharp for an energy is too sharp for a gradient.
         unrepelled: Pairs of types that attract or meet without a repulsion of their
             own; a minimum of such a model has no meaning.
+        has_doubtful_axes: Whether the multipoles may have other axes than the sites.
         notes: What was assumed or left out, one sentence each.
     """
 
@@ -64,6 +65,7 @@ class CrystalInput:
     n_formula_units: int
     smooth: PotentialSettings | None = None
     unrepelled: tuple[tuple[str, str], ...] = ()
+    has_doubtful_axes: bool = False
     notes: tuple[str, ...] = ()
 
     @property

@@ -58,8 +58,15 @@ def minimise(
         The report of the end, with that of the start under ``initial``; and the end.
 
     Raises:
-        InputError: If types meet without any repulsion between them.
+        InputError: If types meet without any repulsion between them, or the axes of the
+            multipoles are in doubt.
     """
+    if given.has_doubtful_axes:
+        raise InputError(
+            f"{given.name} cannot be minimised: its sites are not in bohr, so that the "
+            "axes of its multipoles are in doubt; give positions in bohr in the axes "
+            "of the multipoles"
+        )
     if given.unrepelled:
         pairs = ", ".join("–".join(pair) for pair in given.unrepelled)
         raise InputError(

@@ -75,6 +75,8 @@ def test_the_table_has_every_term_and_what_to_do_next(call, path):
     for term in TERMS:
         assert term.replace("_", " ") in result.stdout
     assert f"next: csp minimise {path}" in result.stdout
+    pressed = call("lattice-energy", path, "--pressure", "2").stdout
+    assert f"next: csp minimise {path} --pressure 2" in pressed
     both = call("minimise", path).stdout
     assert "start" in both
     assert "end" in both

@@ -186,3 +186,9 @@ def test_what_is_assumed_is_said(given, name, message):
 def test_incomplete_models_are_not_minimised(given, name):
     with pytest.raises(InputError, match="cannot be minimised: nothing keeps"):
         minimise(given(name))
+
+
+def test_doubtful_axes_are_not_minimised(given):
+    """KONTIQ's sites stand in the axes of its crystal, its multipoles do not."""
+    with pytest.raises(InputError, match=r"KONTIQ cannot be minimised: .* in bohr"):
+        minimise(given(KONTIQ))
