@@ -113,13 +113,15 @@ def rigid_crystal(
         centres: Fractional centre of mass of each body.
         rotations: Orientation of each body.
         operations: Rotations and translations for fractional columns, one for each
-            coset of the lattice translations.
+            coset of the lattice translations, in any order.
 
     Raises:
-        InputError: If the operations are not isometries of the cell.
+        InputError: If the operations are not isometries of the cell, or lack the
+            identity.
     """
-    turns = np.asarray(operations[0], dtype=float)
-    shifts = np.asarray(operations[1], dtype=float)
+    order = _identity_first(*operations)
+    turns = np.asarray(operations[0], dtype=float)[order]
+    shifts = np.asarray(operations[1], dtype=float)[order]
     cartesian = np.einsum("ji,njk,lk->nil", cell, turns, np.linalg.inv(cell))
     error = np.abs(cartesian @ cartesian.transpose(0, 2, 1) - np.eye(3)).max()
     if error > _SAME_PLACE:
@@ -136,12 +138,9 @@ def rigid_crystal(
             (np.asarray(turn @ centre + shift), matrix @ rotation @ body.sites.T)
             for turn, shift, matrix in zip(turns, shifts, cartesian, strict=True)
         ]
-        first = [_same_as(copies, k) for k in range(len(copies))]
+        first = [_same_as(copies, k, body.types) for k in range(len(copies))]
         chosen.append(np.array([k for k, at in enumerate(first) if at == k]))
-        same = [
-            k for k, at in enumerate(first) if at == first[_identity(turns, shifts)]
-        ]
-        stabilisers.append(cartesian[same])
+        stabilisers.append(cartesian[[k for k, at in enumerate(first) if at == 0]])
     return RigidCrystal(
         tuple(bodies),
         cell,
@@ -154,21 +153,27 @@ def rigid_crystal(
     )
 
 
-def _identity(turns: np.ndarray, shifts: np.ndarray) -> int:
+def _identity_first(turns: np.ndarray, shifts: np.ndarray) -> list[int]:
+    """Order in which the identity is the first operation."""
     for k, (turn, shift) in enumerate(zip(turns, shifts, strict=True)):
-        if np.array_equal(turn, np.eye(3)) and not np.any(shift % 1.0):
-            return k
+        is_lattice_vector = np.abs(shift - np.round(shift)).max() < _SAME_PLACE
+        if np.array_equal(turn, np.eye(3)) and is_lattice_vector:
+            return [k, *(other for other in range(len(turns)) if other != k)]
     raise InputError("the symmetry operations lack the identity x, y, z: add it")
 
 
-def _same_as(copies: Sequence[tuple[np.ndarray, np.ndarray]], k: int) -> int:
-    """The first copy that lies where copy ``k`` does."""
+def _same_as(
+    copies: Sequence[tuple[np.ndarray, np.ndarray]], k: int, types: tuple[str, ...]
+) -> int:
+    """The first copy that lies where copy ``k`` does, type on type."""
     centre, sites = copies[k]
+    differ = np.array(types)[:, None] != np.array(types)[None]
     for other in range(k):
         away = copies[other][0] - centre
         if np.abs(away - np.round(away)).max() > _SAME_PLACE:
             continue
         distances = np.linalg.norm(copies[other][1].T[:, None] - sites.T[None], axis=2)
+        distances[differ] = np.inf
         if distances.min(axis=1).max() < 0.05:  # noqa: PLR2004
             return other
     return k
