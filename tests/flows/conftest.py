@@ -32,8 +32,9 @@ class Command:
     def temporary(self) -> Path:
         return self.folder / "tmp"
 
-    def batches(self) -> list[Path]:
-        return sorted(self.output.glob("store/relaxed/*.jsonl"))
+    def finished_work(self, step: str = "") -> list[Path]:
+        """Pieces of work and lists that are done, or the pieces of one step."""
+        return sorted((self.output / "store" / step).rglob("*.jsonl"))
 
     def start(
         self, *words: str, code: str | None = None, **environment: str
@@ -54,9 +55,11 @@ class Command:
         self.started.append(process)
         return process
 
-    def finish(self, *words: str, **environment: str) -> tuple[str, str]:
+    def finish(
+        self, *words: str, code: str | None = None, **environment: str
+    ) -> tuple[str, str]:
         """Run to the end; what was printed on both streams."""
-        process = self.start(*words, **environment)
+        process = self.start(*words, code=code, **environment)
         output, errors = process.communicate(timeout=300.0)
         assert process.returncode == 0, errors
         return output, errors

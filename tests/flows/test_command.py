@@ -16,7 +16,10 @@ GROUPS = "--set=packing.space_groups=[2, 14, 61]"
 SMALL = (GROUPS, "--set=packing.n_draws=150", "--set=packing.n_draws_special=50")
 TINY = (GROUPS, "--set=packing.n_draws=6", "--set=packing.n_draws_special=10")
 STOPPED = "stopped; nothing finished is lost: the same command goes on"
-PROGRESS = re.compile(r"(starting Prefect|packings|comparing|finding symmetry) \d+/\d+")
+PROGRESS = re.compile(
+    r"(starting Prefect|packings|refining|settling|finding symmetry"
+    r"|comparing (packings|refined|settled)) \d+/\d+"
+)
 
 pytestmark = pytest.mark.slow
 
@@ -37,11 +40,22 @@ def test_a_run_is_quiet_leaves_no_server_and_gives_what_a_plain_run_gives(comman
     }
     output, errors = command.finish(*TINY, **hostile)
     assert without_progress(errors) == []
+    stages = [line.rpartition(" ")[0] for line in errors.splitlines()]
+    assert list(dict.fromkeys(stages)) == [
+        "starting Prefect",
+        "packings",
+        "comparing packings",
+        "refining",
+        "comparing refined",
+        "settling",
+        "comparing settled",
+        "finding symmetry",
+    ]
     assert "the lowest first" in output
     assert command.leftovers() == []
     csv = command.output / "landscape.csv"
     with_prefect = csv.read_bytes()
-    for path in [csv, *command.batches()]:
+    for path in [csv, *command.finished_work()]:
         path.unlink()
     plain, _ = command.finish(*TINY, "--no-prefect")
     assert csv.read_bytes() == with_prefect
@@ -54,7 +68,7 @@ def test_a_run_is_quiet_leaves_no_server_and_gives_what_a_plain_run_gives(comman
 @pytest.mark.parametrize("mode", [(), ("--no-prefect",)])
 def test_a_signal_ends_a_search_in_one_sentence(command, number, code, mode):
     process = command.start(*SMALL, *mode)
-    command.wait_for(lambda: bool(command.batches()), 180.0)
+    command.wait_for(lambda: bool(command.finished_work()), 180.0)
     process.send_signal(number)
     output, errors = process.communicate(timeout=30.0)
     assert process.returncode == code
@@ -68,7 +82,7 @@ def test_a_signal_ends_a_search_in_one_sentence(command, number, code, mode):
 @pytest.mark.parametrize("mode", [(), ("--no-prefect",)])
 def test_a_second_signal_ends_it_at_once(command, mode):
     process = command.start(*SMALL, *mode)
-    command.wait_for(lambda: bool(command.batches()), 180.0)
+    command.wait_for(lambda: bool(command.finished_work()), 180.0)
     process.send_signal(signal.SIGINT)
     try:
         process.wait(0.05)
@@ -88,27 +102,29 @@ def test_a_signal_while_the_server_starts_leaves_nothing(command):
     assert command.leftovers() == []
 
 
-def test_a_batch_that_fails_ends_the_flow_in_one_sentence(command):
-    planted = """
+@pytest.mark.parametrize("work", ["approach", "refine", "settle"])
+def test_a_piece_that_fails_ends_the_flow_in_one_sentence(command, work):
+    planted = f"""
 from csp import stages
-def fail(search, batch):
-    raise ZeroDivisionError(f"planted in {batch.name}")
-stages.relax_batch = fail
+def fail(start, *_):
+    raise ZeroDivisionError("planted in {work}")
+stages.{work} = fail
 """
-    process = command.start(*SMALL, code=planted)
+    process = command.start(*TINY, code=planted)
     output, errors = process.communicate(timeout=180.0)
     assert process.returncode == 1
     assert output == ""
     (line,) = without_progress(errors)
     assert line.startswith("failed: a task of the flow ended with ZeroDivisionError")
-    assert "planted in relaxed/" in line
+    assert f"planted in {work}" in line
     assert "--no-prefect" in line
     assert command.leftovers() == []
 
 
-def test_a_damaged_batch_is_the_same_sentence_with_prefect(command):
+@pytest.mark.parametrize("step", ["relaxed", "settled"])
+def test_a_damaged_piece_is_the_same_sentence_with_prefect(command, step):
     command.finish(*TINY, "--no-prefect")
-    command.batches()[0].write_bytes(b"")
+    command.finished_work(step)[0].write_bytes(b"")
     process = command.start(*TINY)
     _, errors = process.communicate(timeout=180.0)
     assert process.returncode == 2
