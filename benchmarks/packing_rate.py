@@ -1,4 +1,4 @@
-"""Packings drawn, pressed and relaxed per second on one core, beside PyXtal's.
+"""Packings drawn, pressed and relaxed (charges) per core-second, beside PyXtal's.
 
 Oxalic acid (its crystal conformer) in P2₁/c, Z′ = 1. PyXtal's ``from_random`` is asked
 for the same molecule, space group and volume per molecule. CPU seconds of this process,
@@ -27,7 +27,7 @@ from csp.packing.settings import PackingSettings
 from csp.potentials.bodies import rigid_molecule
 from csp.potentials.settings import PotentialSettings
 from csp.records import CrystalKey, RigidPacking, Status
-from csp.relaxation.rigid_body import force_field_model, press, relax
+from csp.relaxation.rigid_body import approach, force_field_model, press
 from csp.relaxation.settings import RelaxationSettings
 from csp.spacegroups import space_group
 
@@ -48,7 +48,7 @@ def main(count: int) -> None:
     conformer = next(item for item in conformers if item.label == "3")
     potential, settings = PotentialSettings(), RelaxationSettings()
     molecule = rigid_molecule(conformer, potential)
-    model = force_field_model(molecule, potential)
+    model = force_field_model(molecule, potential, settings)
     group, packing_settings = space_group(GROUP), PackingSettings()
 
     def draw() -> list[RigidPacking]:
@@ -65,14 +65,14 @@ def main(count: int) -> None:
         ]
 
     packings = draw()
-    relax(packings[0], model, settings)  # compiles
+    approach(packings[0], model, settings)  # compiles
     press(packings[0], model, settings)
     drawn = seconds(draw)
     start = time.process_time()
     pressed = [press(packing, model, settings) for packing in packings]
     pressing = time.process_time() - start
     start = time.process_time()
-    ends = [relax(packing, model, settings) for packing in packings]
+    ends = [approach(packing, model, settings) for packing in packings]
     relaxing = time.process_time() - start
     converged = sum(end.status is Status.CONVERGED for end in ends)
     atoms = conformer.molecule.atomic_numbers
@@ -86,7 +86,7 @@ def main(count: int) -> None:
         f"to {pressed_volume:.0f} Å³"
     )
     print(
-        f"csp draw and relax {count / (drawn + relaxing):8.1f} /s, to minima of "
+        f"csp draw, approach {count / (drawn + relaxing):8.1f} /s, to minima of "
         f"{final_volume:.0f} Å³, {converged} of {count} converged"
     )
     for target in (start_volume, pressed_volume):
