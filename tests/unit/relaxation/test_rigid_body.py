@@ -309,6 +309,17 @@ def test_refinement_of_what_has_no_symmetry_is_refused(model, packing_of):
         refine(replace(first, packing=free), model, SETTINGS)
 
 
+def test_first_relaxation_ends_at_its_own_gradient(model, packing_of):
+    packing = packing_of(14, "e", 0)
+    ends = [
+        approach(packing, model, RelaxationSettings(first_gradient=limit))
+        for limit in (0.5, 0.005)
+    ]
+    assert [end.status for end in ends] == [Status.CONVERGED] * 2
+    assert ends[0].n_evaluations < ends[1].n_evaluations
+    assert ends[1].largest_gradient < 0.005 < ends[0].largest_gradient < 0.5
+
+
 def test_first_relaxation_has_point_charges_and_short_sums(model):
     potential = model.full[1].settings
     wide = potential.model_copy(update={"cutoff": 14.0, "ewald_cutoff": 6.0})
