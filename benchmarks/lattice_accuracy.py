@@ -1,8 +1,9 @@
 """Lattice energies and cells of experimental crystals after relaxation.
 
-Every CIF file of a folder is minimised with FIT and with revised W99, multipoles computed
-from its molecules; its lattice energy is set beside a reference (a CSV file with the
-columns ``system`` and ``Expt_2025``, kJ/mol), its cell beside the experimental one:
+Every CIF file of a folder is minimised with FIT and with revised W99, multipoles
+computed from its molecules; its lattice energy is set beside a reference (a CSV file
+with the columns ``system`` and ``Expt_2025``, kJ/mol), its cell beside the experimental
+one:
 
     python benchmarks/lattice_accuracy.py FOLDER [REFERENCE.csv]
 
