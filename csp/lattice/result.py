@@ -13,9 +13,10 @@ from csp.lattice.crystal_input import BodyAtoms, CrystalInput, atoms_of
 from csp.potentials.bodies import Body
 from csp.potentials.rigid_crystal import RigidCrystal, crystal_energy, tables_of
 from csp.records import Status
+from csp.relaxation.descent import settled
 from csp.relaxation.minimisation import Minimisation, minimised
 from csp.relaxation.settings import RelaxationSettings
-from csp.relaxation.stability import Stability, settled, stability
+from csp.relaxation.stability import Stability, stability
 
 NOT_MINIMISED = "not minimised"
 """Status of the energy of a crystal as it is given."""

@@ -214,6 +214,19 @@ class Tables:
         cutoffs = cutoffs_for(self.sites, self.pairs, images, self.settings)
         return self.sites, self.pairs, cutoffs
 
+    def of_copies(self, bodies: Sequence[Body], owners: np.ndarray) -> "Tables":
+        """Tables of bodies that are copies, or mirror images, of those of this.
+
+        Args:
+            bodies: The copies.
+            owners: Index of the body that each is a copy of.
+        """
+        start = self.sites.start
+        sites = [np.arange(start[owner], start[owner + 1]) for owner in owners]
+        square = np.ix_(np.concatenate(sites), np.concatenate(sites))
+        pairs = Pairs(*(np.ascontiguousarray(table[square]) for table in self.pairs))
+        return Tables(site_table(bodies), pairs, self.settings)
+
 
 def tables_of(
     bodies: Sequence[Body], parameters: ParameterSet, settings: PotentialSettings

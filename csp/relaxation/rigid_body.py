@@ -22,6 +22,7 @@ from csp.potentials.rigid_crystal import (
 )
 from csp.potentials.settings import PotentialSettings
 from csp.records import FreePacking, Relaxation, RigidPacking
+from csp.relaxation.descent import settled
 from csp.relaxation.minimisation import (
     Minimisation,
     first_guess,
@@ -31,7 +32,6 @@ from csp.relaxation.minimisation import (
 )
 from csp.relaxation.press import contact_table, press_cutoffs
 from csp.relaxation.settings import RelaxationSettings
-from csp.relaxation.stability import settled
 from csp.spacegroups import cartesian_rotations, space_group, strain_basis
 
 

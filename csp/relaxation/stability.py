@@ -11,72 +11,37 @@ References:
     Day, Price & Leslie, Cryst. Growth Des. 1, 13 (2001), for rigid molecules.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import block_diag, helmert
 
-from csp.arrays import Matrix, RotationMatrices, Scalars, Vectors, read_only
-from csp.geometry import rotation_from_vector, volume
-from csp.potentials.force_field import site_table
+from csp.arrays import Matrix, RotationMatrices, Scalars, read_only
+from csp.geometry import volume
 from csp.potentials.kernels.energy import (
     TERMS,
     energy_and_gradient,
     gradient_of_body,
 )
-from csp.potentials.kernels.tables import Gradient, Pairs
+from csp.potentials.kernels.tables import Gradient
 from csp.potentials.rigid_crystal import (
     Operations,
     RigidCrystal,
     Tables,
     expanded,
-    rigid_crystal,
 )
-from csp.records import Status
-from csp.relaxation.minimisation import Minimisation, Sums, minimised
-from csp.relaxation.settings import RelaxationSettings
+from csp.relaxation.minimisation import Sums
+from csp.relaxation.moves import Displacement, carried, radii_of
 from csp.units import KJ_PER_MOL_PER_GPA_ANGSTROM3
 
 _STEP = 2e-3
 """Å; central differences are then right to some 1e-6 of a force constant."""
 _ZERO = 0.05
 """kJ/mol/Å² per molecule; a curvature above minus this is not taken for a saddle."""
-_SMALLEST_RADIUS = 0.5
-"""Å; what a radian of a small body is worth at least."""
 _SOFTEST = 1e-6
 """Of the stiffest; softer motions are none: turns of atoms, shifts of the whole."""
-_DESCENT = 0.3
-"""Å; how far a saddle point is left."""
-_SAME_MOVE = 0.05
-"""Å; moves of 1 Å that differ by less are the same."""
-_MOST_DESCENTS = 3
 _N_STRAINS = 6
 _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Displacement:
-    """A move of all molecules of a cell.
-
-    Attributes:
-        shifts: Of the centres at the strained cell, Å.
-        turns: Rotation vectors, rad.
-        strain: Symmetric.
-    """
-
-    shifts: Vectors
-    turns: Vectors
-    strain: Matrix
-
-    def applied(self, crystal: RigidCrystal, factor: float) -> RigidCrystal:
-        """The crystal moved by a multiple of this."""
-        cell = crystal.cell @ (np.eye(3) + factor * self.strain)
-        centres = crystal.centres + factor * self.shifts @ np.linalg.inv(cell)
-        rotations = [
-            rotation_from_vector(factor * turn) @ rotation
-            for turn, rotation in zip(self.turns, crystal.rotations, strict=True)
-        ]
-        return crystal.at(cell, centres, np.array(rotations))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -140,25 +105,8 @@ def without_symmetry(
 ) -> tuple[RigidCrystal, Sums]:
     """The crystal with every molecule of the cell a body, and its tables."""
     whole = expanded(crystal)
-    copies = _tables_of_copies(whole, crystal.images.body, tables)
+    copies = tables.of_copies(whole.bodies, crystal.images.body)
     return whole, copies.with_reach(whole.images)
-
-
-def _tables_of_copies(
-    crystal: RigidCrystal, owners: np.ndarray, tables: Tables
-) -> Tables:
-    """Tables of bodies that are copies (or mirror images) of those of other tables."""
-    start = tables.sites.start
-    sites = [np.arange(start[owner], start[owner + 1]) for owner in owners]
-    square = np.ix_(np.concatenate(sites), np.concatenate(sites))
-    pairs = Pairs(*(np.ascontiguousarray(table[square]) for table in tables.pairs))
-    return Tables(site_table(crystal.bodies), pairs, tables.settings)
-
-
-def _radii(crystal: RigidCrystal) -> Scalars:
-    """What a radian of each body is worth, Å."""
-    gyration = [np.sqrt(np.mean(np.sum(b.sites**2, axis=1))) for b in crystal.bodies]
-    return np.maximum(gyration, _SMALLEST_RADIUS)
 
 
 def _strain_units() -> RotationMatrices:
@@ -175,7 +123,7 @@ def _displacement(vector: Scalars, crystal: RigidCrystal) -> Displacement:
     strain = np.tensordot(vector[6 * n :], _strain_units(), axes=1)
     return Displacement(
         shifts=vector[: 3 * n].reshape(n, 3),
-        turns=vector[3 * n : 6 * n].reshape(n, 3) / _radii(crystal)[:, None],
+        turns=vector[3 * n : 6 * n].reshape(n, 3) / radii_of(crystal)[:, None],
         strain=strain / np.cbrt(volume(crystal.cell)),
     )
 
@@ -206,7 +154,7 @@ def _gradient(
     return np.concatenate(
         [
             gradient.centre.ravel(),
-            (gradient.rotation / _radii(reference)[:, None]).ravel(),
+            (gradient.rotation / radii_of(reference)[:, None]).ravel(),
             np.einsum("kij,ij->k", _strain_units(), gradient.strain)
             / np.cbrt(volume(reference.cell)),
         ]
@@ -238,7 +186,7 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
         own += [3 * n + index for index in own]
         rows = np.array([row(index, int(first)) for index in own])
         for image in np.flatnonzero(crystal.images.body == body):
-            moved = _carried(whole, made_by, int(image))
+            moved = carried(whole, made_by, int(image))
             turn = _turn(made_by.cartesian[image], n)
             there = [3 * image + k for k in range(3)]
             there += [3 * n + index for index in there]
@@ -247,14 +195,6 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
             )
     hessian[:, 6 * n :] = hessian[6 * n :].T
     return 0.5 * (hessian + hessian.T)
-
-
-def _carried(whole: RigidCrystal, operations: Operations, k: int) -> np.ndarray:
-    """For each molecule the one that operation ``k`` takes to its place."""
-    centres = whole.centres @ operations.rotations[k].T + operations.translations[k]
-    away = whole.centres[:, None] - centres[None]
-    distance = np.linalg.norm((away - np.round(away)) @ whole.cell, axis=2)
-    return np.asarray(np.argmin(distance, axis=1))
 
 
 def _turn(matrix: Matrix, n: int) -> np.ndarray:
@@ -296,97 +236,3 @@ def _elastic_constants(hessian: np.ndarray, crystal: RigidCrystal) -> np.ndarray
     shear = np.array([1.0] * 3 + [np.sqrt(0.5)] * 3)  # engineering strains
     scale = size**2 / volume(crystal.cell) / KJ_PER_MOL_PER_GPA_ANGSTROM3
     return np.asarray(scale * stiffness * np.outer(shear, shear))
-
-
-def settled(
-    end: Minimisation, tables: Tables, settings: RelaxationSettings
-) -> tuple[Minimisation, Stability]:
-    """A minimum that is one in every direction.
-
-    A saddle point is left downhill, with the symmetry that this move has, and minimised
-    again. What is still a saddle point after that has been done a few times gets this
-    status.
-
-    Returns:
-        Where it ended (the input, if that is a true minimum) and the curvatures there.
-    """
-    found = stability(end.crystal, tables)
-    for _ in range(_MOST_DESCENTS):
-        if found.is_minimum or end.status is not Status.CONVERGED:
-            return end, found
-        start, tables = lowered(end.crystal, tables, found.downhill)
-        end = minimised(start, tables, settings, tables)
-        found = stability(end.crystal, tables)
-    if not found.is_minimum:
-        end = replace(end, status=Status.SADDLE)
-    return end, found
-
-
-def lowered(
-    crystal: RigidCrystal, tables: Tables, move: Displacement
-) -> tuple[RigidCrystal, Tables]:
-    """A crystal moved along a way that its symmetry does not allow.
-
-    It keeps the operations that leave the move as it is (the isotropy subgroup); of
-    each orbit of molecules under these, one becomes a body.
-
-    Returns:
-        The crystal and the tables of its bodies.
-    """
-    whole = expanded(crystal)
-    operations = crystal.operations
-    carried = [_carried(whole, operations, k) for k in range(len(operations.rotations))]
-    images = [
-        _turned_move(move, source, operations.cartesian[k])
-        for k, source in enumerate(carried)
-    ]
-    kept = np.array(
-        [
-            k
-            for k, image in enumerate(images)
-            if _differ(image, move, whole) < _SAME_MOVE
-        ]
-    )
-    mean = Displacement(
-        np.mean([images[k].shifts for k in kept], axis=0),
-        np.mean([images[k].turns for k in kept], axis=0),
-        np.mean([images[k].strain for k in kept], axis=0),
-    )
-    moved = mean.applied(whole, _DESCENT)
-    first = np.min([carried[k] for k in kept], axis=0)
-    chosen = np.unique(first)
-    subgroup = operations.chosen(kept)
-    start = rigid_crystal(
-        [whole.bodies[i] for i in chosen],
-        moved.cell,
-        moved.centres[chosen],
-        moved.rotations[chosen],
-        (subgroup.rotations, subgroup.translations),
-    )
-    owners = crystal.images.body[chosen]
-    return start, _tables_of_copies(start, owners, tables)
-
-
-def _turned_move(
-    move: Displacement, source: np.ndarray, matrix: Matrix
-) -> Displacement:
-    """What an operation makes of a move; ``source[m]`` is taken to the place of m."""
-    axial = np.linalg.det(matrix) * matrix
-    return Displacement(
-        move.shifts[source] @ matrix.T,
-        move.turns[source] @ axial.T,
-        matrix @ move.strain @ matrix.T,
-    )
-
-
-def _differ(one: Displacement, other: Displacement, crystal: RigidCrystal) -> float:
-    """How far two moves of unit length are apart, Å."""
-    size = np.cbrt(volume(crystal.cell))
-    radii = _radii(crystal)[:, None]
-    return float(
-        np.sqrt(
-            np.sum((one.shifts - other.shifts) ** 2)
-            + np.sum((radii * (one.turns - other.turns)) ** 2)
-            + np.sum((size * (one.strain - other.strain)) ** 2)
-        )
-    )
