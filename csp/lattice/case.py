@@ -13,6 +13,7 @@ from csp.geometry import centre_of
 from csp.lattice.case_file import (
     CaseCrystal,
     CaseFile,
+    CaseSettings,
     CaseSite,
     cell_of,
     read_case_file,
@@ -28,12 +29,11 @@ from csp.potentials.settings import PotentialSettings
 from csp.potentials.solid_harmonics import MAX_RANK, N_MOMENTS
 from csp.units import ANGSTROM_PER_BOHR
 
-CUTOFF_WIDTH = 2.0
-"""Å; DMACRYS's spline takes repulsion and dispersion to zero from its cutoff on."""
-MULTIPOLE_CUTOFF = 17.0
-MULTIPOLE_WIDTH = 0.5
-SMOOTH_MULTIPOLE_WIDTH = 2.0
-"""Å; see ``case_settings``."""
+_ENERGY_WIDTH = 0.5
+_MINIMUM_WIDTH = 2.0
+"""Å; over which higher multipoles end, in an energy and in a minimisation."""
+_SHARP_SITES, _SHARP_MOLECULES = 0.5, 0.001
+"""Å; the least widths of a switch, for sums that DMACRYS ends abruptly."""
 EWALD_ACCURACY = 1e-9
 
 
@@ -56,9 +56,7 @@ def read_case(path: Path, pressure_gpa: float = 0.0) -> CrystalInput:
     rows = _rows(case, crystal, members, numbers)
     types = [kind for body in crystal.bodies for kind in body.types]
     notes = [*notes, *_scale_notes(scales), *_row_notes(case, rows)]
-    settings, smooth = case_settings(
-        case.settings.repulsion_dispersion_cutoff_angstrom, pressure_gpa
-    )
+    settings, smooth = case_settings(case.settings, pressure_gpa)
     return CrystalInput(
         name=case.title,
         crystal=crystal,
@@ -75,36 +73,51 @@ def read_case(path: Path, pressure_gpa: float = 0.0) -> CrystalInput:
 
 
 def case_settings(
-    cutoff: float, pressure_gpa: float
+    given: CaseSettings, pressure_gpa: float
 ) -> tuple[PotentialSettings, PotentialSettings]:
     """The sums that come nearest to DMACRYS's: of an energy and of a minimisation.
 
-    Repulsion and dispersion: switched off site by site over 2 Å beyond DMACRYS's
-    cutoff, no tail; this is its spline, within 0.02 kJ/mol in the cases of its test
-    suite that have all parameters. Charges and dipoles: Ewald sums in both.
+    Without a spline DMACRYS ends repulsion and dispersion at the cutoff, site by site,
+    and the higher multipoles there too, whole molecules by the distance of their
+    centres of mass: that is our rule with the narrowest switch (KAXXAI without a
+    spline: charges, dipoles and higher multipoles to 0.0003 kJ/mol, each).
 
-    Higher multipoles: DMACRYS ends the direct sum near 15 Å by a list of neighbours
-    whose rule we do not know. Such an end moves the sum by up to 0.5 kJ/mol about its
-    limit, and no rule tried gives its value in every case. Here whole molecules end by
-    the distance of their centres of mass. Of ends between 15 and 40 Å, one at 17 Å over
-    0.5 Å is nearest to the suite: within 0.15 kJ/mol, but 0.3 and 0.5 kJ/mol for two
-    halobenzenes, which no end brings nearer. Over 2 Å, which a minimisation
-    follows without noise, the minima have DMACRYS's cells within 0.5 %.
+    With a spline repulsion and dispersion go to zero site by site over its width beyond
+    the cutoff: within 0.02 kJ/mol in the cases that have all parameters. Higher
+    multipoles then have more neighbours, by a rule that we do not know; of the ends
+    tried, the end of the spline, over 0.5 Å, is nearest to the suite: within
+    0.15 kJ/mol, but 0.3 and 0.5 kJ/mol for two halobenzenes, which no end brings
+    nearer.
+
+    A minimisation ends higher multipoles over 2 Å, which it follows without noise; the
+    minima have DMACRYS's cells within 0.5 %. Charges and dipoles: Ewald sums always.
 
     Args:
-        cutoff: Of repulsion and dispersion in the case, Å.
+        given: Of the case.
         pressure_gpa: External pressure, GPa.
     """
+    cutoff = given.repulsion_dispersion_cutoff_angstrom
+    if given.spline is None:
+        end, width = cutoff + 0.5 * _SHARP_SITES, _SHARP_SITES
+        reach, switch = cutoff + 0.5 * _SHARP_MOLECULES, _SHARP_MOLECULES
+        wide_reach = cutoff + 0.5 * _MINIMUM_WIDTH
+    else:
+        end, width = cutoff + given.spline.width, given.spline.width
+        reach = wide_reach = cutoff + given.spline.width
+        switch = _ENERGY_WIDTH
     sharp = PotentialSettings(
-        cutoff=cutoff + CUTOFF_WIDTH,
-        switch_width=CUTOFF_WIDTH,
+        cutoff=end,
+        switch_width=width,
         tail_correction=False,
-        multipole_cutoff=MULTIPOLE_CUTOFF,
-        multipole_switch_width=MULTIPOLE_WIDTH,
+        multipole_cutoff=reach,
+        multipole_switch_width=switch,
         pressure_gpa=pressure_gpa,
         ewald_accuracy=EWALD_ACCURACY,
     )
-    wider = {"multipole_switch_width": SMOOTH_MULTIPOLE_WIDTH}
+    wider = {
+        "multipole_cutoff": wide_reach,
+        "multipole_switch_width": _MINIMUM_WIDTH,
+    }
     return sharp, sharp.model_copy(update=wider)
 
 

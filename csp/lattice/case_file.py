@@ -112,10 +112,17 @@ class CasePotentials(_Part):
     aniso_pairs: tuple[AnisotropicPair, ...] = ()
 
 
-class CaseSettings(_Part):
-    """The cutoff of repulsion and dispersion, Å."""
+class CaseSpline(_Part):
+    """Over which distance beyond the cutoff the sums go to zero, Å."""
 
-    repulsion_dispersion_cutoff_angstrom: float = Field(15.0, ge=6.0, le=28.0)
+    width: float = Field(2.0, alias="min", ge=0.5, le=5.0)
+
+
+class CaseSettings(_Part):
+    """The cutoff of repulsion and dispersion, Å, and how it ends."""
+
+    repulsion_dispersion_cutoff_angstrom: float = Field(15.0, ge=8.0, le=33.0)
+    spline: CaseSpline | None = None
 
 
 class CaseFile(_Part):

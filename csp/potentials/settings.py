@@ -19,7 +19,7 @@ class PotentialSettings(BaseModel):
     cutoff: float = Field(
         12.0,
         ge=6.0,
-        le=30.0,
+        le=40.0,
         description="distance of two sites at which exp-6 ends, Å",
     )
     switch_width: float = Field(
@@ -45,7 +45,7 @@ class PotentialSettings(BaseModel):
     )
     multipole_switch_width: float = Field(
         4.0,
-        ge=0.1,
+        ge=0.001,
         le=5.0,
         description="width over which they are switched off before it, Å",
     )

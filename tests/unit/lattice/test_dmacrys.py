@@ -192,3 +192,25 @@ def test_doubtful_axes_are_not_minimised(given):
     """KONTIQ's sites stand in the axes of its crystal, its multipoles do not."""
     with pytest.raises(InputError, match=r"KONTIQ cannot be minimised: .* in bohr"):
         minimise(given(KONTIQ))
+
+
+def test_without_a_spline_the_neighbour_rule_is_dmacrys_s_own(shared_data, tmp_path):
+    """KAXXAI without its spline, as case 06 of the suite has it.
+
+    The figures are DMACRYS's (kJ/mol; github.com/peterspackman/occ,
+    tests/data/dmacrys/generated/06.largecell_KAXXAI_nospli.json).
+    """
+    source = shared_data / "dmacrys" / f"{KAXXAI}.json"
+    case = json.loads(source.read_text(encoding="utf-8"))
+    del case["settings"]["spline"]
+    path = tmp_path / "kaxxai.json"
+    path.write_text(json.dumps(case), encoding="utf-8")
+    terms = lattice_energy(read_case(path))["terms_kj_per_mol"]
+    for name, theirs in (
+        ("charge_charge", -56.699168),
+        ("charge_dipole", -12.319347),
+        ("dipole_dipole", -5.5248877),
+        ("higher_multipole", -30.042045),
+    ):
+        assert_allclose(terms[name], theirs, rtol=0, atol=5e-4, err_msg=name)
+    assert_allclose(terms["repulsion_dispersion"], -162.76698, rtol=0, atol=CHLORINE)
