@@ -8,7 +8,7 @@ is for the conventional cell.
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import spglib
@@ -216,13 +216,32 @@ def _is_lattice_vector(difference: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(difference - np.rint(difference)) < _SAME)
 
 
-def cartesian_rotations(group: SpaceGroup, cell: Cell) -> RotationMatrices:
+class Operations(NamedTuple):
+    """``x' = W x + w`` for fractional columns, one for each coset of translations."""
+
+    rotations: RotationMatrices
+    translations: Vectors
+
+    def chosen(self, which: Indices) -> "Operations":
+        """Some of the operations."""
+        return Operations(self.rotations[which], self.translations[which])
+
+
+def cartesian_rotations(group: SpaceGroup | Operations, cell: Cell) -> RotationMatrices:
     """The operations' matrices for Cartesian columns, ``h^T R h^-T``.
 
     For a cell in the standard orientation they do not depend on its free parameters.
     """
     transposed = cell.T
     return np.asarray(transposed @ group.rotations @ np.linalg.inv(transposed))
+
+
+def symmetric_strains() -> RotationMatrices:
+    """Orthonormal symmetric strains in Voigt's order: xx, yy, zz, yz, xz, xy."""
+    units = np.zeros((6, 3, 3))
+    for k, (i, j) in enumerate(((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))):
+        units[k, i, j] = units[k, j, i] = 1.0 if i == j else np.sqrt(0.5)
+    return units
 
 
 def strain_basis(lattice: str) -> RotationMatrices:

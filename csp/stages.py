@@ -208,11 +208,11 @@ def _molecules(search: Search) -> dict[str, RigidMolecule]:
     return {label: model.molecule for label, model in search.models.items()}
 
 
-def _parts(search: Search, source: str, step: str, size: int) -> list[Part]:
+def _parts(search: Search, source: str, step: str) -> list[Part]:
     total = sum(1 for _ in search.run.store.read(source))
     return [
-        Part(source, step, first, min(size, total - first))
-        for first in range(0, total, size)
+        Part(source, step, first, min(_MINIMA_IN_PART, total - first))
+        for first in range(0, total, _MINIMA_IN_PART)
     ]
 
 
@@ -221,7 +221,7 @@ def shortlist(search: Search, progress: Progress) -> list[Part]:
     names = [batch.name for batch in batches(search)]
     window = search.run.settings.relaxation.first_window_kj_per_mol
     source = _list_of(search, "shortlist", names, window, _of("packings", progress))
-    return _parts(search, source, "refined", _MINIMA_IN_PART)
+    return _parts(search, source, "refined")
 
 
 def refine_part(search: Search, part: Part) -> None:
@@ -234,7 +234,7 @@ def finalists(search: Search, progress: Progress) -> list[Part]:
     names = [part.name for part in shortlist(search, progress)]
     window = search.run.settings.landscape.energy_window_kj_per_mol
     source = _list_of(search, "finalists", names, window, _of("refined", progress))
-    return _parts(search, source, "settled", _MINIMA_IN_PART)
+    return _parts(search, source, "settled")
 
 
 def settle_part(search: Search, part: Part) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from ase.data import atomic_numbers
 
-from csp.conformers.multipole_analysis import N_MOMENTS
 from csp.errors import InputError
 from csp.files import write_atomically
 from csp.molecule import Conformer, ElectrostaticPotential, Molecule, Multipoles
+from csp.potentials.solid_harmonics import N_MOMENTS
 
 FORMAT = "csp monomers 2"
 POSITION_DIGITS = 8

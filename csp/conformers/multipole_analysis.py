@@ -11,16 +11,13 @@ import occpy
 from pyscf import lib
 from pyscf.tools import molden
 
-from csp.arrays import Moments, Scalars
+from csp.arrays import Moments
 from csp.conformers.density_functional import converged_field, quiet_scratch
 from csp.conformers.settings import MultipoleLevel
 from csp.errors import InputError
 from csp.molecule import Molecule, Multipoles
+from csp.potentials.solid_harmonics import MAX_RANK, N_MOMENTS, powers_of
 from csp.units import ANGSTROM_PER_BOHR
-
-MAX_RANK = 4
-"""Hexadecapole."""
-N_MOMENTS = (MAX_RANK + 1) ** 2
 
 LARGEST_CHARGE_ERROR = 1.0e-4
 """Between the sum of the atomic charges and the charge of the molecule, e.
@@ -60,7 +57,7 @@ def distributed_multipoles(molecule: Molecule, level: MultipoleLevel) -> Multipo
     found = occpy.DMADriver(_analysis(level)).run(density)
     moments_bohr = np.array([site.q[:N_MOMENTS] for site in found.result.multipoles])
     _check_charge(moments_bohr, molecule, level)
-    return Multipoles(moments_bohr * angstrom_powers(), str(level))
+    return Multipoles(moments_bohr * powers_of(ANGSTROM_PER_BOHR), str(level))
 
 
 def _density(field: Any, scratch: Path) -> occpy.Wavefunction:  # noqa: ANN401
@@ -74,12 +71,6 @@ def _density(field: Any, scratch: Path) -> occpy.Wavefunction:  # noqa: ANN401
     if max(field.mol.bas_angular(i) for i in range(field.mol.nbas)) <= 1:
         file.write_text(file.read_text().replace(_PURE_FUNCTIONS, ""))
     return occpy.Wavefunction.from_molden(str(file))
-
-
-def angstrom_powers() -> Scalars:
-    """What turns e bohr^l into e Å^l, moment by moment."""
-    ranks = [rank for rank in range(MAX_RANK + 1) for _ in range(2 * rank + 1)]
-    return np.asarray(ANGSTROM_PER_BOHR ** np.array(ranks, dtype=float))
 
 
 def _analysis(level: MultipoleLevel) -> occpy.DMAConfig:

@@ -26,12 +26,11 @@ from pathlib import Path
 import numpy as np
 
 from csp.arrays import Moments, Positions, read_only
-from csp.conformers.multipole_analysis import MAX_RANK, N_MOMENTS, angstrom_powers
 from csp.errors import InputError
 from csp.files import write_atomically
 from csp.geometry import overlay
 from csp.molecule import Conformer, Molecule, Multipoles
-from csp.potentials.solid_harmonics import rotated
+from csp.potentials.solid_harmonics import MAX_RANK, N_MOMENTS, powers_of, rotated
 from csp.units import ANGSTROM_PER_BOHR
 
 SAME_PLACE = 0.01
@@ -118,7 +117,7 @@ def punch_from_text(text: str, name: str) -> PunchedSites:
     return PunchedSites(
         labels=tuple(label for label, _, _, _ in sites),
         positions=unit * np.array([position for _, position, _, _ in sites]),
-        moments=moments_bohr * angstrom_powers(),
+        moments=moments_bohr * powers_of(ANGSTROM_PER_BOHR),
         ranks=tuple(rank for _, _, rank, _ in sites),
     )
 
@@ -164,7 +163,7 @@ def punch_text(
     for label, position, own in zip(
         labels,
         positions / ANGSTROM_PER_BOHR,
-        moments / angstrom_powers(),
+        moments / powers_of(ANGSTROM_PER_BOHR),
         strict=True,
     ):
         place = "".join(f"{x:17.10f}" for x in position)

@@ -26,7 +26,7 @@ from csp.potentials.bodies import Body
 from csp.potentials.exp6 import ParameterSet
 from csp.potentials.rigid_crystal import RigidCrystal, inverted
 from csp.potentials.settings import PotentialSettings
-from csp.potentials.solid_harmonics import MAX_RANK, N_MOMENTS
+from csp.potentials.solid_harmonics import N_MOMENTS, powers_of
 from csp.units import ANGSTROM_PER_BOHR
 
 _ENERGY_WIDTH = 0.5
@@ -193,8 +193,7 @@ def _moments(sites: Sequence[CaseSite]) -> Moments:
     moments = np.zeros((len(sites), N_MOMENTS))
     for row, site in zip(moments, sites, strict=True):
         row[: len(site.multipoles.components)] = site.multipoles.components
-    ranks = np.repeat(np.arange(MAX_RANK + 1), 2 * np.arange(MAX_RANK + 1) + 1)
-    return moments * ANGSTROM_PER_BOHR**ranks
+    return np.asarray(moments * powers_of(ANGSTROM_PER_BOHR))
 
 
 def _rows(

@@ -12,13 +12,13 @@ from csp.lattice.case_file import CaseFile
 from csp.lattice.crystal_input import BodyAtoms, atoms_of, units_of
 from csp.lattice.operations import (
     Centring,
-    Operations,
     centrings_of,
     in_basis,
     operations_from_text,
 )
 from csp.potentials.bodies import Body
 from csp.potentials.rigid_crystal import RigidCrystal, rigid_crystal
+from csp.spacegroups import Operations
 
 _CLOSEST = 1.0
 """Å; molecules of a crystal are not closer."""
@@ -105,7 +105,7 @@ def _assembled(
         basis @ cell,
         np.array([centre @ np.linalg.inv(basis) for _, _, centre, _ in parts]),
         np.array([turn for *_, turn in parts]),
-        (np.rint(new.rotations), new.translations),
+        Operations(np.rint(new.rotations), new.translations),
     )
 
 

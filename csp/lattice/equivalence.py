@@ -11,7 +11,7 @@ from csp.comparison.standard_setting import standard_form, standard_operations
 from csp.comparison.symmetry import find_symmetry
 from csp.crystal import Crystal
 from csp.errors import InputError
-from csp.lattice.operations import Operations
+from csp.spacegroups import Operations
 
 TOLERANCE = 0.02
 """Å; a few times what coordinates of four digits leave open."""

@@ -7,18 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from ase.spacegroup.spacegroup import parse_sitesym
 
-from csp.arrays import Matrix, RotationMatrices, Vectors
+from csp.arrays import Matrix
 from csp.errors import InputError
+from csp.spacegroups import Operations
 
 _SAME = 1e-3
 """Fractional; translations closer than this are one."""
-
-
-class Operations(NamedTuple):
-    """``x' = W x + w`` for fractional columns; the identity is the first."""
-
-    rotations: RotationMatrices
-    translations: Vectors
 
 
 class Centring(NamedTuple):

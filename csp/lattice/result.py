@@ -77,8 +77,9 @@ def minimise(
         )
     initial = lattice_energy(given)
     end = minimised(given.crystal, given.smooth_tables, RELAXATION)
-    if lower_symmetry:
-        end, found = settled(end, given.smooth_tables, RELAXATION)
+    if lower_symmetry and end.status is Status.CONVERGED:
+        below, found = settled(end.crystal, given.smooth_tables, RELAXATION)
+        end = below or end
     else:
         found = stability(end.crystal, given.smooth_tables)
         if end.status is Status.CONVERGED and not found.is_minimum:

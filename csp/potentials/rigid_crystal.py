@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from csp.arrays import (
     Cell,
+    Indices,
     RotationMatrices,
     Vectors,
     read_only,
@@ -25,28 +25,11 @@ from csp.potentials.force_field import (
 )
 from csp.potentials.kernels.tables import Cutoffs, Images, Pairs, Sites
 from csp.potentials.settings import PotentialSettings
-from csp.potentials.solid_harmonics import MAX_RANK
+from csp.potentials.solid_harmonics import powers_of
+from csp.spacegroups import Operations, cartesian_rotations, symmetric_strains
 
 _SAME_PLACE = 1e-3
 """Fractional; copies of a body closer than this are one."""
-
-
-class Operations(NamedTuple):
-    """Symmetry operations of a cell, one for each coset of its lattice translations.
-
-    Attributes:
-        rotations: For fractional columns.
-        translations: Fractional.
-        cartesian: The rotations for Cartesian columns, orthogonal.
-    """
-
-    rotations: RotationMatrices
-    translations: Vectors
-    cartesian: RotationMatrices
-
-    def chosen(self, which: np.ndarray) -> "Operations":
-        """Some of the operations."""
-        return Operations(*(part[which] for part in self))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,7 +86,7 @@ def rigid_crystal(
     cell: Cell,
     centres: Vectors,
     rotations: RotationMatrices,
-    operations: tuple[np.ndarray, np.ndarray],
+    operations: Operations,
 ) -> RigidCrystal:
     """A crystal from its asymmetric unit and the operations of its group.
 
@@ -112,26 +95,15 @@ def rigid_crystal(
         cell: Lattice vectors as rows, Å.
         centres: Fractional centre of mass of each body.
         rotations: Orientation of each body.
-        operations: Rotations and translations for fractional columns, one for each
-            coset of the lattice translations, in any order.
+        operations: In any order.
 
     Raises:
         InputError: If the operations are not isometries of the cell, or lack the
             identity.
     """
-    order = _identity_first(*operations)
-    turns = np.asarray(operations[0], dtype=float)[order]
-    shifts = np.asarray(operations[1], dtype=float)[order]
-    cartesian = np.einsum("ji,njk,lk->nil", cell, turns, np.linalg.inv(cell))
-    error = np.abs(cartesian @ cartesian.transpose(0, 2, 1) - np.eye(3)).max()
-    if error > _SAME_PLACE:
-        raise InputError(
-            "the symmetry operations do not fit the cell (they stretch it by "
-            f"{error:.1e}, at most {_SAME_PLACE:g} is rounding): correct the cell or "
-            "the operations"
-        )
-    u, _, vt = np.linalg.svd(cartesian)
-    cartesian = u @ vt
+    operations = operations.chosen(_identity_first(operations))
+    turns, shifts = operations
+    cartesian = orthogonal_rotations(operations, cell)
     chosen, stabilisers = [], []
     for body, centre, rotation in zip(bodies, centres, rotations, strict=True):
         copies = [
@@ -149,16 +121,35 @@ def rigid_crystal(
         images_from(turns, cartesian, shifts, chosen),
         tuple(stabilisers),
         _invariant_strains(cartesian),
-        Operations(turns, shifts, cartesian),
+        operations,
     )
 
 
-def _identity_first(turns: np.ndarray, shifts: np.ndarray) -> list[int]:
+def orthogonal_rotations(operations: Operations, cell: Cell) -> RotationMatrices:
+    """The operations for Cartesian columns, orthogonal to rounding.
+
+    Raises:
+        InputError: If the operations are not isometries of the cell.
+    """
+    cartesian = cartesian_rotations(operations, cell)
+    error = np.abs(cartesian @ cartesian.transpose(0, 2, 1) - np.eye(3)).max()
+    if error > _SAME_PLACE:
+        raise InputError(
+            "the symmetry operations do not fit the cell (they stretch it by "
+            f"{error:.1e}, at most {_SAME_PLACE:g} is rounding): correct the cell or "
+            "the operations"
+        )
+    u, _, vt = np.linalg.svd(cartesian)
+    return np.asarray(u @ vt)
+
+
+def _identity_first(operations: Operations) -> Indices:
     """Order in which the identity is the first operation."""
-    for k, (turn, shift) in enumerate(zip(turns, shifts, strict=True)):
+    for k, (turn, shift) in enumerate(zip(*operations, strict=True)):
         is_lattice_vector = np.abs(shift - np.round(shift)).max() < _SAME_PLACE
         if np.array_equal(turn, np.eye(3)) and is_lattice_vector:
-            return [k, *(other for other in range(len(turns)) if other != k)]
+            others = np.arange(len(operations.rotations)) != k
+            return np.concatenate([[k], np.flatnonzero(others)])
     raise InputError("the symmetry operations lack the identity x, y, z: add it")
 
 
@@ -181,13 +172,7 @@ def _same_as(
 
 def _invariant_strains(cartesian: RotationMatrices) -> np.ndarray:
     """Symmetric strains that the rotations leave alone, as an orthonormal basis."""
-    basis = []
-    for i in range(3):
-        for j in range(i + 1):
-            strain = np.zeros((3, 3))
-            strain[i, j] = strain[j, i] = 1.0 if i == j else np.sqrt(0.5)
-            basis.append(strain)
-    units = np.array(basis)
+    units = symmetric_strains()
     mean = np.mean(np.einsum("nij,ajk,nlk->nail", cartesian, units, cartesian), axis=0)
     projector = np.einsum("aij,bij->ab", units, mean)
     values, vectors = np.linalg.eigh(projector)
@@ -267,7 +252,7 @@ def expanded(crystal: RigidCrystal) -> RigidCrystal:
         centres.append(
             images.rotation[m] @ crystal.centres[owner] + images.translation[m]
         )
-    operations = np.eye(3)[None], np.zeros((1, 3))
+    operations = Operations(np.eye(3)[None], np.zeros((1, 3)))
     return rigid_crystal(
         bodies, crystal.cell, np.array(centres), np.array(rotations), operations
     )
@@ -275,7 +260,4 @@ def expanded(crystal: RigidCrystal) -> RigidCrystal:
 
 def inverted(body: Body) -> Body:
     """A body turned inside out, ``d → −d``."""
-    signs = np.concatenate(
-        [np.full(2 * rank + 1, (-1.0) ** rank) for rank in range(MAX_RANK + 1)]
-    )
-    return Body(body.types, -body.sites, body.moments * signs)
+    return Body(body.types, -body.sites, body.moments * powers_of(-1.0))

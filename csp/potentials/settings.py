@@ -50,7 +50,10 @@ class PotentialSettings(BaseModel):
         description="width over which they are switched off before it, Å",
     )
     pressure_gpa: float = Field(
-        0.0, ge=-1.0, le=100.0, description="external pressure, GPa"
+        0.0,
+        ge=-1.0,
+        le=100.0,
+        description="external pressure, GPa; energies then contain its work",
     )
     ewald_cutoff: float = Field(
         10.0,

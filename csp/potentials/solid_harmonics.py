@@ -24,7 +24,7 @@ from math import factorial, sqrt
 
 import numpy as np
 
-from csp.arrays import Matrix, Moments, Vectors
+from csp.arrays import Matrix, Moments, Scalars, Vectors
 
 MAX_RANK = 4
 """Hexadecapole."""
@@ -163,6 +163,12 @@ def _scale() -> np.ndarray:
 
 
 _SCALE = _scale()
+
+
+def powers_of(length: float) -> Scalars:
+    """``length^l`` for each component: a change of unit, or an inversion (−1)."""
+    ranks = [rank_and_order(index)[0] for index in range(N_MOMENTS)]
+    return np.asarray(length ** np.array(ranks, dtype=float))
 
 
 def operators(moments: Moments) -> Moments:

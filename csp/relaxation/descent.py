@@ -8,6 +8,7 @@ from csp.potentials.rigid_crystal import (
     RigidCrystal,
     Tables,
     expanded,
+    orthogonal_rotations,
     rigid_crystal,
 )
 from csp.records import Status
@@ -24,27 +25,34 @@ _MOST_DESCENTS = 3
 
 
 def settled(
-    end: Minimisation, tables: Tables, settings: RelaxationSettings
-) -> tuple[Minimisation, Stability]:
-    """A minimum that is one in every direction.
+    crystal: RigidCrystal, tables: Tables, settings: RelaxationSettings
+) -> tuple[Minimisation | None, Stability]:
+    """The minimum in every direction that lies below a relaxed crystal.
 
     A saddle point is left downhill, with the symmetry that this move has, and minimised
     again. What is still a saddle point after that has been done a few times gets this
     status.
 
     Returns:
-        Where it ended (the input, if that is a true minimum) and the curvatures there.
+        Where it ended, None if the crystal is such a minimum itself; and the curvatures
+        there. Its evaluations are those of all descents.
     """
-    found = stability(end.crystal, tables)
+    found = stability(crystal, tables)
+    end, evaluations = None, 0
     for _ in range(_MOST_DESCENTS):
-        if found.is_minimum or end.status is not Status.CONVERGED:
-            return end, found
-        start, tables = lowered(end.crystal, tables, found.downhill)
+        if found.is_minimum:
+            break
+        start, tables = lowered(crystal, tables, found.downhill)
         end = minimised(start, tables, settings, tables)
-        found = stability(end.crystal, tables)
-    if not found.is_minimum:
-        end = replace(end, status=Status.SADDLE)
-    return end, found
+        crystal, evaluations = end.crystal, evaluations + end.n_evaluations
+        found = stability(crystal, tables)
+        if end.status is not Status.CONVERGED:
+            break
+    if end is None:
+        return None, found
+    is_saddle = end.status is Status.CONVERGED and not found.is_minimum
+    status = Status.SADDLE if is_saddle else end.status
+    return replace(end, status=status, n_evaluations=evaluations), found
 
 
 def lowered(
@@ -60,10 +68,13 @@ def lowered(
     """
     whole = expanded(crystal)
     operations = crystal.operations
-    sources = [carried(whole, operations, k) for k in range(len(operations.rotations))]
+    sources = [
+        carried(whole, *operation) for operation in zip(*operations, strict=True)
+    ]
+    cartesian = orthogonal_rotations(operations, crystal.cell)
     images = [
-        turned_move(move, source, operations.cartesian[k])
-        for k, source in enumerate(sources)
+        turned_move(move, source, matrix)
+        for source, matrix in zip(sources, cartesian, strict=True)
     ]
     kept = np.array(
         [
@@ -80,13 +91,12 @@ def lowered(
     moved = mean.applied(whole, _DESCENT)
     first = np.min([sources[k] for k in kept], axis=0)
     chosen = np.unique(first)
-    subgroup = operations.chosen(kept)
     start = rigid_crystal(
         [whole.bodies[i] for i in chosen],
         moved.cell,
         moved.centres[chosen],
         moved.rotations[chosen],
-        (subgroup.rotations, subgroup.translations),
+        operations.chosen(kept),
     )
     owners = crystal.images.body[chosen]
     return start, tables.of_copies(start.bodies, owners)

@@ -261,6 +261,18 @@ def _line_search(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _room(state: State, freedom: Freedom) -> tuple[int, Gradient, Array]:
+    """Number of degrees of freedom, and where a gradient and energy terms go."""
+    n = freedom.strains.shape[0]
+    n += freedom.translations.shape[0] + freedom.rotations.shape[0]
+    n_bodies = state[1].shape[0]
+    gradient = Gradient(
+        np.zeros((3, 3)), np.zeros((n_bodies, 3)), np.zeros((n_bodies, 3))
+    )
+    return n, gradient, np.zeros(len(TERMS))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def inverse_hessian(state: State, problem: Problem) -> Array:
     """Inverse of the Hessian along the degrees of freedom, made positive definite.
 
@@ -268,13 +280,7 @@ def inverse_hessian(state: State, problem: Problem) -> Array:
     smaller than a hundredth of the largest.
     """
     images, tables, freedom = problem
-    n_bodies = state[1].shape[0]
-    n = freedom.strains.shape[0]
-    n += freedom.translations.shape[0] + freedom.rotations.shape[0]
-    gradient = Gradient(
-        np.zeros((3, 3)), np.zeros((n_bodies, 3)), np.zeros((n_bodies, 3))
-    )
-    terms = np.zeros(len(TERMS))
+    n, gradient, terms = _room(state, freedom)
     here, there, step = np.zeros(n), np.zeros(n), np.zeros(n)
     hessian = np.zeros((n, n))
     energy_and_gradient(state, images, tables, gradient, terms)
@@ -316,13 +322,7 @@ def minimise(
         molecule, evaluations spent, and how it ended.
     """
     images, tables, freedom = problem
-    n_bodies = state[1].shape[0]
-    n = freedom.strains.shape[0]
-    n += freedom.translations.shape[0] + freedom.rotations.shape[0]
-    gradient = Gradient(
-        np.zeros((3, 3)), np.zeros((n_bodies, 3)), np.zeros((n_bodies, 3))
-    )
-    terms = np.zeros(len(TERMS))
+    n, gradient, terms = _room(state, freedom)
     g, new_g = np.zeros(n), np.zeros(n)
     h = np.zeros((n, n))
     energy = energy_and_gradient(state, images, tables, gradient, terms)

@@ -19,6 +19,7 @@ from csp.relaxation.kernels import (
     inverse_hessian,
     minimise,
 )
+from csp.relaxation.moves import radii_of
 from csp.relaxation.settings import RelaxationSettings
 
 _LARGEST_EXPANSION = 4.0
@@ -26,8 +27,6 @@ Sums = tuple[Sites, Pairs, Cutoffs]
 _NO_GUESS = np.zeros((0, 0))
 _OVERLAP_ENERGY = 1.0
 """kJ/mol of wall energy per molecule above which a minimum is an overlap."""
-_SMALLEST_RADIUS = 0.5
-"""Å; what a radian of a small body is worth at least."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,7 +62,6 @@ def freedom_of(crystal: RigidCrystal) -> Freedom:
         turns.append(axes)
         owners += [body] * len(moves)
         turn_owners += [body] * len(axes)
-    gyration = [np.sqrt(np.mean(np.sum(b.sites**2, axis=1))) for b in crystal.bodies]
     return Freedom(
         strains=np.ascontiguousarray(crystal.strains),
         size=float(np.cbrt(volume(crystal.cell))),
@@ -71,7 +69,7 @@ def freedom_of(crystal: RigidCrystal) -> Freedom:
         translation_owner=np.array(owners, np.int64),
         rotations=np.ascontiguousarray(np.concatenate(turns)),
         rotation_owner=np.array(turn_owners, np.int64),
-        radius=np.maximum(gyration, _SMALLEST_RADIUS),
+        radius=radii_of(crystal),
     )
 
 
@@ -100,30 +98,30 @@ def minimised(
         guide: A cheaper force field whose Hessian at the start is nearly the same; it
             saves the minimiser half of its steps.
     """
-    limits = limits_of(crystal, settings)
-    sums = tables.with_reach(crystal.images)
-    guess = _NO_GUESS
-    if guide is not None:
-        guess = first_guess(guide.with_reach(crystal.images), crystal)
-    return minimised_with(sums, crystal, limits, guess)
-
-
-def first_guess(sums: Sums, crystal: RigidCrystal) -> np.ndarray:
-    """An inverse Hessian to start a minimisation from."""
-    problem = (crystal.images, sums, freedom_of(crystal))
-    return np.asarray(inverse_hessian(_state_of(crystal), problem))
+    return minimised_with(
+        tables.with_reach(crystal.images),
+        crystal,
+        limits_of(crystal, settings),
+        None if guide is None else guide.with_reach(crystal.images),
+    )
 
 
 def minimised_with(
     sums: Sums,
     crystal: RigidCrystal,
     limits: Limits,
-    guess: np.ndarray = _NO_GUESS,
+    guide: Sums | None = None,
 ) -> Minimisation:
-    """The minimum of any energy that the sums can express."""
-    problem = (crystal.images, sums, freedom_of(crystal))
+    """The minimum of any energy that the sums can express.
+
+    With a guide, the minimiser starts from the inverse Hessian of these sums.
+    """
+    start, freedom = state_of(crystal), freedom_of(crystal)
+    guess = _NO_GUESS
+    if guide is not None:
+        guess = inverse_hessian(start, (crystal.images, guide, freedom))
     state, energy, terms, gradient, evaluations, code = minimise(
-        _state_of(crystal), problem, limits, guess
+        start, (crystal.images, sums, freedom), limits, guess
     )
     parts = dict(zip(TERMS, terms.tolist(), strict=True))
     return Minimisation(
@@ -136,7 +134,7 @@ def minimised_with(
     )
 
 
-def _state_of(crystal: RigidCrystal) -> State:
+def state_of(crystal: RigidCrystal) -> State:
     """Cell, centres and orientations as arrays that may be written."""
     return (
         np.array(crystal.cell),

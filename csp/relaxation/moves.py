@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from csp.arrays import Matrix, Scalars, Vectors
+from csp.arrays import Indices, Matrix, Scalars, Vector, Vectors
 from csp.geometry import rotation_from_vector, volume
-from csp.potentials.rigid_crystal import Operations, RigidCrystal
+from csp.potentials.rigid_crystal import RigidCrystal
 
 _SMALLEST_RADIUS = 0.5
 """Å; what a radian of a small body is worth at least."""
@@ -43,9 +43,9 @@ def radii_of(crystal: RigidCrystal) -> Scalars:
     return np.maximum(gyration, _SMALLEST_RADIUS)
 
 
-def carried(whole: RigidCrystal, operations: Operations, k: int) -> np.ndarray:
-    """For each molecule the one that operation ``k`` takes to its place."""
-    centres = whole.centres @ operations.rotations[k].T + operations.translations[k]
+def carried(whole: RigidCrystal, rotation: Matrix, translation: Vector) -> Indices:
+    """For each molecule the one that an operation takes to its place."""
+    centres = whole.centres @ rotation.T + translation
     away = whole.centres[:, None] - centres[None]
     distance = np.linalg.norm((away - np.round(away)) @ whole.cell, axis=2)
     return np.asarray(np.argmin(distance, axis=1))

@@ -11,28 +11,31 @@ import numpy as np
 
 from csp.potentials.bodies import Body, RigidMolecule
 from csp.potentials.exp6 import parameter_set
-from csp.potentials.force_field import images_of
+from csp.potentials.force_field import images_from
 from csp.potentials.kernels.tables import Pairs
 from csp.potentials.rigid_crystal import (
-    Operations,
     RigidCrystal,
     Tables,
     expanded,
     tables_of,
 )
 from csp.potentials.settings import PotentialSettings
-from csp.records import FreePacking, Relaxation, RigidPacking
+from csp.records import FreePacking, Relaxation, RigidPacking, Status
 from csp.relaxation.descent import settled
 from csp.relaxation.minimisation import (
     Minimisation,
-    first_guess,
     limits_of,
     minimised,
     minimised_with,
 )
 from csp.relaxation.press import contact_table, press_cutoffs
 from csp.relaxation.settings import RelaxationSettings
-from csp.spacegroups import cartesian_rotations, space_group, strain_basis
+from csp.spacegroups import (
+    Operations,
+    cartesian_rotations,
+    space_group,
+    strain_basis,
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -81,10 +84,10 @@ def crystal_of_bodies(packing: RigidPacking, body: Body) -> RigidCrystal:
         packing.cell,
         packing.centre[None],
         packing.rotation[None],
-        images_of(group, [site], packing.cell),
+        images_from(group.rotations, cartesian, group.translations, [site.images]),
         (cartesian[site.stabiliser],),
         strain_basis(group.lattice),
-        Operations(group.rotations, group.translations, cartesian),
+        Operations(group.rotations, group.translations),
     )
 
 
@@ -120,8 +123,8 @@ def approach(
     crystal = crystal_of_bodies(pressed, body)
     limits = limits_of(crystal, settings)._replace(gradient=settings.first_gradient)
     sums = tables.with_reach(crystal.images)
-    end = minimised_with(sums, crystal, limits, first_guess(sums, crystal))
-    return _relaxation(pressed, end, model)
+    end = minimised_with(sums, crystal, limits, sums)
+    return _relaxation(_at(pressed, end), end, model)
 
 
 def refine(
@@ -134,7 +137,8 @@ def refine(
     body, tables = model.full
     guide = model.charges[1]
     end = minimised(crystal_of_bodies(packing, body), tables, settings, guide)
-    return replace(_relaxation(packing, end, model), draws=start.draws)
+    found = _relaxation(_at(packing, end), end, model)
+    return replace(found, draws=start.draws)
 
 
 def settle(
@@ -148,21 +152,18 @@ def settle(
     packing = start.packing
     if not isinstance(packing, RigidPacking):
         raise TypeError("a packing without symmetry is settled already")
+    if start.status is not Status.CONVERGED:
+        return start
     body, tables = model.full
-    crystal = crystal_of_bodies(packing, body)
-    first = Minimisation(
-        crystal, 0.0, {}, start.status, start.largest_gradient, start.n_evaluations
-    )
-    end, found = settled(first, tables, settings)
+    below, found = settled(crystal_of_bodies(packing, body), tables, settings)
     curvature = float(found.curvatures[0])
-    if end is first:
+    if below is None:
         return replace(start, lowest_curvature=curvature)
     return replace(
-        _relaxation(packing, end, model),
-        packing=_free(packing, end.crystal, body),
+        _relaxation(_free(packing, below.crystal, body), below, model),
         draws=start.draws,
         lowest_curvature=curvature,
-        n_evaluations=start.n_evaluations + end.n_evaluations,
+        n_evaluations=start.n_evaluations + below.n_evaluations,
     )
 
 
@@ -183,11 +184,12 @@ def _free(packing: RigidPacking, end: RigidCrystal, body: Body) -> FreePacking:
 
 
 def _relaxation(
-    packing: RigidPacking, end: Minimisation, model: ForceFieldModel
+    packing: RigidPacking | FreePacking, end: Minimisation, model: ForceFieldModel
 ) -> Relaxation:
+    """What a minimisation that ended in a packing has come to."""
     relative_energy = model.molecule.conformer.relative_energy
     return Relaxation(
-        packing=_at(packing, end),
+        packing=packing,
         status=end.status,
         lattice_energy=end.energy / end.crystal.n_molecules + relative_energy,
         largest_gradient=end.largest_gradient,

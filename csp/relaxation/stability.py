@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import block_diag, helmert
 
-from csp.arrays import Matrix, RotationMatrices, Scalars, read_only
+from csp.arrays import Matrix, Scalars, read_only
 from csp.geometry import volume
 from csp.potentials.kernels.energy import (
     TERMS,
@@ -25,13 +25,13 @@ from csp.potentials.kernels.energy import (
 )
 from csp.potentials.kernels.tables import Gradient
 from csp.potentials.rigid_crystal import (
-    Operations,
     RigidCrystal,
     Tables,
     expanded,
 )
-from csp.relaxation.minimisation import Sums
+from csp.relaxation.minimisation import Sums, state_of
 from csp.relaxation.moves import Displacement, carried, radii_of
+from csp.spacegroups import symmetric_strains
 from csp.units import KJ_PER_MOL_PER_GPA_ANGSTROM3
 
 _STEP = 2e-3
@@ -41,7 +41,6 @@ _ZERO = 0.05
 _SOFTEST = 1e-6
 """Of the stiffest; softer motions are none: turns of atoms, shifts of the whole."""
 _N_STRAINS = 6
-_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -94,7 +93,7 @@ def stability(crystal: RigidCrystal, tables: Tables) -> Stability:
     values, vectors = np.linalg.eigh(kept.T @ hessian @ kept)
     return Stability(
         curvatures=values / n,
-        downhill=_displacement(kept @ vectors[:, 0], whole),
+        downhill=_displacement(kept @ vectors[:, 0], _lengths(whole)),
         hessian=hessian,
         crystal=whole,
     )
@@ -109,85 +108,72 @@ def without_symmetry(
     return whole, copies.with_reach(whole.images)
 
 
-def _strain_units() -> RotationMatrices:
-    """Orthonormal symmetric strains in Voigt's order."""
-    units = np.zeros((_N_STRAINS, 3, 3))
-    for k, (i, j) in enumerate(_VOIGT):
-        units[k, i, j] = units[k, j, i] = 1.0 if i == j else np.sqrt(0.5)
-    return units
-
-
-def _displacement(vector: Scalars, crystal: RigidCrystal) -> Displacement:
-    """Coordinates (shifts, turns, strains; all in Å) as a move of the molecules."""
-    n = crystal.n_molecules
-    strain = np.tensordot(vector[6 * n :], _strain_units(), axes=1)
-    return Displacement(
-        shifts=vector[: 3 * n].reshape(n, 3),
-        turns=vector[3 * n : 6 * n].reshape(n, 3) / radii_of(crystal)[:, None],
-        strain=strain / np.cbrt(volume(crystal.cell)),
+def _lengths(crystal: RigidCrystal) -> Scalars:
+    """What a unit of each coordinate (shifts, turns, strains) is worth, Å."""
+    return np.concatenate(
+        [
+            np.ones(3 * crystal.n_molecules),
+            np.repeat(radii_of(crystal), 3),
+            np.full(_N_STRAINS, np.cbrt(volume(crystal.cell))),
+        ]
     )
 
 
-def _gradient(
-    crystal: RigidCrystal, sums: Sums, reference: RigidCrystal, body: int | None
-) -> Scalars:
-    """dE/d(coordinates), kJ/mol/Å per cell, with the scales of a reference.
+def _displacement(vector: Scalars, lengths: Scalars) -> Displacement:
+    """Coordinates, all in Å, as a move of the molecules."""
+    moves = (vector / lengths)[:-_N_STRAINS].reshape(2, -1, 3)
+    strain = (vector / lengths)[-_N_STRAINS:]
+    return Displacement(
+        moves[0], moves[1], np.tensordot(strain, symmetric_strains(), axes=1)
+    )
+
+
+def _gradient(crystal: RigidCrystal, sums: Sums, body: int | None) -> Scalars:
+    """dE/d(shifts, turns, strains) per cell, kJ/mol.
 
     Args:
         crystal: All its molecules are bodies.
         sums: Its tables.
-        reference: Where the scales are taken.
         body: Only the part of the energy in which this one has a share; None: all.
     """
     n = crystal.n_molecules
-    state = (
-        np.array(crystal.cell),
-        np.array(crystal.centres),
-        np.array(crystal.rotations),
-    )
     gradient = Gradient(np.zeros((3, 3)), np.zeros((n, 3)), np.zeros((n, 3)))
+    state = state_of(crystal)
     if body is None:
         terms = np.zeros(len(TERMS))
         energy_and_gradient(state, crystal.images, sums, gradient, terms)
     else:
         gradient_of_body(state, body, crystal.images, sums, gradient)
-    return np.concatenate(
-        [
-            gradient.centre.ravel(),
-            (gradient.rotation / radii_of(reference)[:, None]).ravel(),
-            np.einsum("kij,ij->k", _strain_units(), gradient.strain)
-            / np.cbrt(volume(reference.cell)),
-        ]
-    )
+    strains = np.einsum("kij,ij->k", symmetric_strains(), gradient.strain)
+    return np.concatenate([gradient.centre.ravel(), gradient.rotation.ravel(), strains])
 
 
 def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarray:
     """Second derivatives by all coordinates of the cell, kJ/mol/Å²."""
     n = whole.n_molecules
-    size = 6 * n + _N_STRAINS
-    hessian = np.zeros((size, size))
+    lengths = _lengths(whole)
+    hessian = np.zeros((len(lengths), len(lengths)))
 
     def row(coordinate: int, body: int | None) -> Scalars:
-        vector = np.zeros(size)
+        vector = np.zeros(len(lengths))
         vector[coordinate] = 1.0
-        move = _displacement(vector, whole)
+        move = _displacement(vector, lengths)
         up, down = (
-            _gradient(move.applied(whole, sign * _STEP), sums, whole, body)
+            _gradient(move.applied(whole, sign * _STEP), sums, body)
             for sign in (1.0, -1.0)
         )
-        return np.asarray((up - down) / (2.0 * _STEP))
+        return np.asarray((up - down) / (2.0 * _STEP * lengths))
 
     images = crystal.images
-    made_by = Operations(images.rotation, images.translation, images.cartesian)
     for k in range(_N_STRAINS):
         hessian[6 * n + k] = row(6 * n + k, None)
-    for body, first in enumerate(crystal.images.first.tolist()):
+    for body, first in enumerate(images.first.tolist()):
         own = [3 * first + k for k in range(3)]
         own += [3 * n + index for index in own]
-        rows = np.array([row(index, int(first)) for index in own])
-        for image in np.flatnonzero(crystal.images.body == body):
-            moved = carried(whole, made_by, int(image))
-            turn = _turn(made_by.cartesian[image], n)
+        rows = np.array([row(index, first) for index in own])
+        for image in np.flatnonzero(images.body == body):
+            moved = carried(whole, images.rotation[image], images.translation[image])
+            turn = _turn(images.cartesian[image], n)
             there = [3 * image + k for k in range(3)]
             there += [3 * n + index for index in there]
             hessian[there] = (
@@ -200,7 +186,7 @@ def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarr
 def _turn(matrix: Matrix, n: int) -> np.ndarray:
     """How an operation turns the coordinates of n molecules and the strains."""
     axial = np.linalg.det(matrix) * matrix
-    units = _strain_units()
+    units = symmetric_strains()
     strains = np.einsum(
         "aij,ik,bkl,jl->ab", units, matrix, units, matrix, optimize=True
     )

@@ -30,7 +30,7 @@ from csp.potentials.rigid_crystal import (
 )
 from csp.potentials.settings import PotentialSettings
 from csp.potentials.solid_harmonics import N_MOMENTS
-from csp.spacegroups import space_group
+from csp.spacegroups import Operations, space_group
 
 ROOT = Path(__file__).parents[2]
 OCC = runpy.run_path(str(ROOT / "benchmarks" / "occ_crystal.py"))
@@ -90,7 +90,7 @@ def draw(rng, number, bodies):
             cell,
             rng.random((len(bodies), 3)),
             Rotation.random(len(bodies), rng=rng).as_matrix(),
-            (group.rotations, group.translations),
+            Operations(group.rotations, group.translations),
         )
         low, high = widest_shell(crystal := expanded(crystal))
         if high - low > SHELL and closest_contact(crystal) > CLOSEST:

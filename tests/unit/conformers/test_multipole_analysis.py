@@ -9,10 +9,11 @@ from pyscf import lib
 
 from csp.conformers import multipole_analysis
 from csp.conformers.density_functional import converged_field, quiet_scratch
-from csp.conformers.multipole_analysis import angstrom_powers, distributed_multipoles
+from csp.conformers.multipole_analysis import distributed_multipoles
 from csp.conformers.settings import Level, MultipoleLevel
 from csp.errors import InputError
 from csp.molecule import Molecule
+from csp.potentials.solid_harmonics import powers_of
 from csp.units import ANGSTROM_PER_BOHR
 
 SMALL = MultipoleLevel(Level("pbe0", "none", "sto-3g"))
@@ -37,7 +38,7 @@ def moments():
 
 
 def test_units_of_the_ranks():
-    powers = angstrom_powers()
+    powers = powers_of(ANGSTROM_PER_BOHR)
     assert powers.shape == (25,)
     expected = [ANGSTROM_PER_BOHR**rank for rank in (0, 1, 1, 2, 2, 3, 3, 4, 4)]
     assert_allclose(powers[[0, 1, 3, 4, 8, 9, 15, 16, 24]], expected, rtol=1e-15)

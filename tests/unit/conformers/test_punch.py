@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
-from csp.conformers.multipole_analysis import angstrom_powers
 from csp.conformers.punch import (
     multipoles_on,
     punch_from_text,
@@ -21,6 +20,7 @@ from csp.conformers.punch import (
 )
 from csp.errors import InputError
 from csp.molecule import Conformer, ElectrostaticPotential, Molecule, Multipoles
+from csp.potentials.solid_harmonics import powers_of
 from csp.units import ANGSTROM_PER_BOHR
 
 WATER = Molecule(
@@ -91,7 +91,9 @@ def test_higher_ranks_are_left_out():
     numbers = " ".join(str(i) for i in range(36))
     read = punch_from_text(f"C 0 0 0 Rank 5\n{numbers}\n", "a.punch")
     assert read.ranks == (4,)
-    assert_allclose(read.moments[0], np.arange(25) * angstrom_powers(), rtol=1e-14)
+    assert_allclose(
+        read.moments[0], np.arange(25) * powers_of(ANGSTROM_PER_BOHR), rtol=1e-14
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,9 @@ def test_what_occpy_writes_is_read(tmp_path):
     expected = np.array([site.q[:25] for site in found.result.multipoles])
     assert [label[0] for label in read.labels] == ["O", "H", "H"]
     assert_allclose(read.positions, WATER.positions, rtol=0, atol=1e-8)
-    assert_allclose(read.moments, expected * angstrom_powers(), rtol=0, atol=1e-9)
+    assert_allclose(
+        read.moments, expected * powers_of(ANGSTROM_PER_BOHR), rtol=0, atol=1e-9
+    )
 
 
 # ------------------------------------------------------------------ on a molecule

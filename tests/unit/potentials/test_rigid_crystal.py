@@ -21,7 +21,7 @@ from csp.potentials.rigid_crystal import (
 )
 from csp.potentials.settings import PotentialSettings
 from csp.potentials.solid_harmonics import N_MOMENTS, rotated
-from csp.spacegroups import cartesian_rotations, space_group
+from csp.spacegroups import Operations, cartesian_rotations, space_group
 
 SEEDS = st.integers(0, 2**32 - 1)
 PARAMETERS = parameter_set(ForceFieldName.REVISED_W99)
@@ -62,7 +62,7 @@ def body_with(site_rotations, rng):
 
 def operations_of(number):
     group = space_group(number)
-    return group.rotations, group.translations
+    return Operations(group.rotations, group.translations)
 
 
 def on_site(number, letter, rng):
@@ -166,7 +166,7 @@ def test_order_of_the_operations_does_not_matter(number, seed):
             cell,
             centre,
             rotation,
-            (group.rotations[chosen], group.translations[chosen]),
+            operations_of(number).chosen(chosen),
         )
         for chosen in (np.arange(group.order), order)
     ]
@@ -228,12 +228,11 @@ def test_operations_that_stretch_the_cell_are_refused():
 
 def test_operations_without_the_identity_are_refused():
     body = body_with(np.eye(3)[None], np.random.default_rng(0))
-    turns, shifts = operations_of(14)
     with pytest.raises(InputError, match="lack the identity x, y, z: add it"):
         rigid_crystal(
             [body],
             cell_of(14, np.random.default_rng(0)),
             np.full((1, 3), 0.2),
             np.eye(3)[None],
-            (turns[1:], shifts[1:]),
+            operations_of(14).chosen(np.arange(1, 4)),
         )

@@ -20,6 +20,7 @@ from csp.relaxation.minimisation import minimised
 from csp.relaxation.rigid_body import approach, crystal_of_bodies, refine, settle
 from csp.relaxation.settings import RelaxationSettings
 from csp.relaxation.stability import stability
+from csp.spacegroups import Operations
 from csp.units import KJ_PER_MOL_PER_GPA_ANGSTROM3
 
 SETTINGS = RelaxationSettings()
@@ -178,7 +179,7 @@ def test_elastic_constants_are_those_of_the_relaxed_energy_under_strain(precise)
     """C_ij = d²E_min/dε_i dε_j / V at fixed cell, molecules free."""
     crystal, tables = precise("1", 2, "i", 0)
     found = stability(crystal, tables).elastic_constants()
-    identity = np.eye(3)[None], np.zeros((1, 3))
+    identity = Operations(np.eye(3)[None], np.zeros((1, 3)))
     whole, sums = without_symmetry(crystal, tables)
 
     def lowest(strain):
@@ -257,7 +258,7 @@ def test_saddle_point_is_left_downhill_to_a_true_minimum(refined, case):
         is_improper = np.linalg.det(rotation) < 0.0
         bodies.append(mirrored(body) if is_improper else body)
         rotations.append(-rotation if is_improper else rotation)
-    identity = np.eye(3)[None], np.zeros((1, 3))
+    identity = Operations(np.eye(3)[None], np.zeros((1, 3)))
     whole = rigid_crystal(
         bodies, packing.cell, packing.centres, np.array(rotations), identity
     )
