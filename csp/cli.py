@@ -227,12 +227,17 @@ def monomers(
         command = shlex.join(["csp", "monomers", str(settings_file), *options])
         with progress_bars() as progress:
             found = runs.monomers_of(settings_file, changes, command, progress)
-        write_monomers(path, found)
-        if punch is not None:
-            write_punches(punch, found.conformers)
-        console.print(
-            f"wrote {len(found.conformers)} conformers to {escape(str(path))}"
-        )
+        for index, own in enumerate(found):
+            letter = chr(ord("A") + index)
+            file = path if len(found) == 1 else path.with_stem(f"{path.stem}_{letter}")
+            write_monomers(file, own)
+            if punch is not None:
+                write_punches(
+                    punch if len(found) == 1 else punch / letter, own.conformers
+                )
+            console.print(
+                f"wrote {len(own.conformers)} conformers to {escape(str(file))}"
+            )
 
 
 def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> None:
@@ -255,7 +260,7 @@ def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> 
         table_of(
             f"Conformers of {name}",
             CONFORMER_HEADINGS,
-            conformer_rows(landscape, search.molecules),
+            conformer_rows(landscape, search.unit),
         ),
         "",
     )
@@ -263,7 +268,7 @@ def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> 
         console.print(
             table_of("Observed forms", OBSERVED_HEADINGS, observed_rows(landscape)), ""
         )
-        for sentence in observed_conformers(landscape, search.molecules):
+        for sentence in observed_conformers(landscape, search.unit):
             console.print(escape(sentence))
         console.print()
     title = f"{len(rows)} structures, the lowest first"

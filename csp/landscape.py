@@ -14,7 +14,7 @@ from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.geometry import parameters_from_cell
 from csp.packing.expansion import crystal_of
-from csp.potentials.bodies import RigidMolecule
+from csp.potentials.bodies import FormulaUnit
 from csp.records import Progress, Relaxation, Status
 
 
@@ -24,7 +24,7 @@ class Minimum:
 
     Attributes:
         identity: Name of the draw that stands for it.
-        conformer: Label of its conformer.
+        conformers: Labels of its conformers, sorted.
         space_group: International number found after relaxation.
         symbol: Hermann–Mauguin symbol.
         z_prime: Formula units in the asymmetric unit.
@@ -38,7 +38,7 @@ class Minimum:
     """
 
     identity: str
-    conformer: str
+    conformers: tuple[str, ...]
     space_group: int
     symbol: str
     z_prime: float
@@ -93,7 +93,7 @@ class Landscape:
 
 def distinct(
     relaxations: Sequence[Relaxation],
-    molecules: Mapping[str, RigidMolecule],
+    unit: FormulaUnit,
     settings: ComparisonSettings,
     window: float,
     progress: Progress,
@@ -102,7 +102,7 @@ def distinct(
 
     Args:
         relaxations: Ends of the search, the bad ones too, in any order.
-        molecules: Conformers by label.
+        unit: What the crystals are made of.
         settings: When two crystals are one.
         window: Minima this far above the lowest are kept, kJ/mol.
         progress: Told how far it is.
@@ -110,15 +110,14 @@ def distinct(
     Returns:
         Each with the draws of all its duplicates.
     """
-    ends = {str(end.packing.key): end for end in within_window(relaxations, window)}
+    ends = {end.name: end for end in within_window(relaxations, window)}
 
     def crystal(key: str) -> Crystal:
-        packing = ends[key].packing
-        return crystal_of(packing, molecules[packing.conformer])
+        return crystal_of(ends[key].packing, unit)
 
     candidates = []
     for done, (key, end) in enumerate(sorted(ends.items()), start=1):
-        candidates.append(_candidate(key, end, crystal(key)))
+        candidates.append(candidate_of(end, crystal(key)))
         progress("comparing", done, len(ends))
     return [
         replace(ends[group.representative.key], draws=group.keys)
@@ -132,7 +131,7 @@ def within_window(relaxations: Sequence[Relaxation], window: float) -> list[Rela
     if not converged:
         raise InputError(
             f"none of the {len(relaxations)} packings relaxed to a minimum: raise "
-            "packing.n_draws or relaxation.n_evaluations"
+            "packing.n_minima or relaxation.n_evaluations"
         )
     lowest = min(end.lattice_energy for end in converged)
     return [end for end in converged if end.lattice_energy - lowest <= window]
@@ -140,7 +139,7 @@ def within_window(relaxations: Sequence[Relaxation], window: float) -> list[Rela
 
 def landscape_of(
     minima: Sequence[Relaxation],
-    molecules: Mapping[str, RigidMolecule],
+    unit: FormulaUnit,
     observed: Mapping[str, Crystal],
     settings: ComparisonSettings,
     counts: Counts,
@@ -150,16 +149,13 @@ def landscape_of(
 
     Args:
         minima: From :func:`distinct`.
-        molecules: Conformers by label.
+        unit: What the crystals are made of.
         observed: Known forms by name.
         settings: When two crystals are one.
         counts: What became of the packings.
         progress: Told of the slow parts.
     """
-    crystals = {
-        str(end.packing.key): crystal_of(end.packing, molecules[end.packing.conformer])
-        for end in minima
-    }
+    crystals = {end.name: crystal_of(end.packing, unit) for end in minima}
     matches = match_observed(list(crystals.items()), list(observed.items()), settings)
     names = _names_of(matches)
     found = []
@@ -171,9 +167,10 @@ def landscape_of(
     return Landscape(minima=tuple(found), observed=matches, counts=counts)
 
 
-def _candidate(key: str, end: Relaxation, crystal: Crystal) -> Candidate:
+def candidate_of(end: Relaxation, crystal: Crystal) -> Candidate:
+    """What is compared of the end of a relaxation."""
     return Candidate(
-        key=key,
+        key=end.name,
         lattice_energy=end.lattice_energy,
         density=crystal.density,
         invariant=average_minimum_distances(crystal),
@@ -198,15 +195,15 @@ def _minimum(
     settings: ComparisonSettings,
 ) -> Minimum:
     symmetry = find_symmetry(crystal, settings.symmetry_tolerance_angstrom)
-    key = str(end.packing.key)
+    conformers = tuple(sorted(set(end.packing.conformers)))
     comments = [
         f"lattice energy {end.lattice_energy:.4f} kJ/mol per formula unit "
-        f"(force field), conformer {end.packing.conformer}, "
+        f"(force field), conformer {' + '.join(conformers)}, "
         f"found {len(end.draws)} times",
     ]
     return Minimum(
-        identity=key,
-        conformer=end.packing.conformer,
+        identity=end.name,
+        conformers=conformers,
         space_group=symmetry.number,
         symbol=symmetry.display_symbol,
         z_prime=symmetry.z_prime,
@@ -215,6 +212,6 @@ def _minimum(
         lattice_energy=end.lattice_energy,
         times_found=len(end.draws),
         crystal=symmetry.conventional,
-        cif=cif_text(symmetry, key, comments),
+        cif=cif_text(symmetry, end.name, comments),
         observed_form=observed_form,
     )

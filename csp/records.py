@@ -7,14 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from csp.arrays import (
-    Cell,
-    RotationMatrices,
-    RotationMatrix,
-    Vector,
-    Vectors,
-    read_only,
-)
+from csp.arrays import Cell, RotationMatrices, Vectors, read_only
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, how much of it is done and how much there is."""
@@ -36,57 +29,41 @@ class CrystalKey:
 
     Attributes:
         space_group: International number in which the packing was drawn.
-        site: Wyckoff letter on which the molecule sits.
+        sites: Wyckoff letters on which the molecules sit, those of different kinds
+            apart, like ``a.ee``.
         draw: Index of the quasi-random point.
     """
 
     space_group: int
-    site: str
+    sites: str
     draw: int
 
     def __str__(self) -> str:
         """A name that sorts and may be part of a file name, like sg014-e-000123."""
-        return f"sg{self.space_group:03d}-{self.site}-{self.draw:06d}"
+        return f"sg{self.space_group:03d}-{self.sites}-{self.draw:06d}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class RigidPacking:
-    """A crystal of one rigid molecule on one site of a space group.
+class Packing:
+    """A crystal of rigid molecules: its asymmetric unit, cell and space group.
 
     Attributes:
         key: Which draw it came from.
-        conformer: Label of the conformer.
-        cell: Lattice vectors as rows in the standard orientation, Å.
-        centre: Centre of mass of the molecule, fractional.
-        rotation: From the conformer's frame to the crystal's, ``x = R d``.
+        space_group: International number of the symmetry that it has now: that of the
+            draw, or 1 when it was left and all molecules of the cell are written out.
+        sites: Wyckoff letter of each molecule in that group.
+        conformers: Label of each molecule's conformer.
+        cell: Lattice vectors as rows, Å; in the standard orientation, unless the space
+            group is 1.
+        centres: Centre of mass of each molecule, fractional.
+        rotations: From each conformer's frame to the crystal's, ``x = R d``; improper
+            for molecules that are mirror images of the conformer.
     """
 
     key: CrystalKey
-    conformer: str
-    cell: Cell
-    centre: Vector
-    rotation: RotationMatrix
-
-    def __post_init__(self) -> None:
-        for name in ("cell", "centre", "rotation"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class FreePacking:
-    """A crystal of one kind of rigid molecule whose molecules all move freely.
-
-    Attributes:
-        key: Which draw it came from.
-        conformer: Label of the conformer.
-        cell: Lattice vectors as rows, Å.
-        centres: Centre of mass of each molecule of the cell, fractional.
-        rotations: From the conformer's frame to the crystal's; improper for molecules
-            that are mirror images of the conformer.
-    """
-
-    key: CrystalKey
-    conformer: str
+    space_group: int
+    sites: str
+    conformers: tuple[str, ...]
     cell: Cell
     centres: Vectors
     rotations: RotationMatrices
@@ -94,6 +71,13 @@ class FreePacking:
     def __post_init__(self) -> None:
         for name in ("cell", "centres", "rotations"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    @property
+    def has_left_symmetry(self) -> bool:
+        """Whether it no longer has the symmetry that it was drawn with."""
+        return self.sites != self.key.sites.replace(".", "") or (
+            self.space_group != self.key.space_group
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,7 +87,7 @@ class Relaxation:
     Attributes:
         packing: Where it ended.
         status: How it ended.
-        lattice_energy: kJ/mol per formula unit, the conformer's relative energy
+        lattice_energy: kJ/mol per formula unit, the conformers' relative energies
             included.
         largest_gradient: Largest component of the gradient at the end, kJ/mol/Å per
             molecule.
@@ -113,7 +97,7 @@ class Relaxation:
             None where it was not computed.
     """
 
-    packing: RigidPacking | FreePacking
+    packing: Packing
     status: Status
     lattice_energy: float
     largest_gradient: float
@@ -121,26 +105,22 @@ class Relaxation:
     draws: tuple[str, ...]
     lowest_curvature: float | None = None
 
+    @property
+    def name(self) -> str:
+        """That of the draw it started from."""
+        return str(self.packing.key)
+
     def to_row(self) -> dict[str, Any]:
         """As JSON values; floats keep every bit."""
         packing = self.packing
-        if isinstance(packing, RigidPacking):
-            place = {
-                "centre": packing.centre.tolist(),
-                "rotation": packing.rotation.tolist(),
-            }
-        else:
-            place = {
-                "centres": packing.centres.tolist(),
-                "rotations": packing.rotations.tolist(),
-            }
         return {
-            "space_group": packing.key.space_group,
-            "site": packing.key.site,
-            "draw": packing.key.draw,
-            "conformer": packing.conformer,
+            "draw": [packing.key.space_group, packing.key.sites, packing.key.draw],
+            "space_group": packing.space_group,
+            "sites": packing.sites,
+            "conformers": list(packing.conformers),
             "cell": packing.cell.tolist(),
-            **place,
+            "centres": packing.centres.tolist(),
+            "rotations": packing.rotations.tolist(),
             "status": self.status.value,
             "lattice_energy_kj_per_mol": self.lattice_energy,
             "largest_gradient_kj_per_mol_per_angstrom": self.largest_gradient,
@@ -152,15 +132,15 @@ class Relaxation:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Relaxation":
         """What :meth:`to_row` wrote."""
-        key = CrystalKey(row["space_group"], row["site"], row["draw"])
-        cell = np.array(row["cell"])
-        packing: RigidPacking | FreePacking
-        if "centre" in row:
-            centre, rotation = np.array(row["centre"]), np.array(row["rotation"])
-            packing = RigidPacking(key, row["conformer"], cell, centre, rotation)
-        else:
-            centres, rotations = np.array(row["centres"]), np.array(row["rotations"])
-            packing = FreePacking(key, row["conformer"], cell, centres, rotations)
+        packing = Packing(
+            CrystalKey(*row["draw"]),
+            row["space_group"],
+            row["sites"],
+            tuple(row["conformers"]),
+            np.array(row["cell"]),
+            np.array(row["centres"]),
+            np.array(row["rotations"]),
+        )
         return cls(
             packing=packing,
             status=Status(row["status"]),

@@ -2,16 +2,21 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from csp.arrays import AtomicNumbers
 from csp.comparison.reading import read_crystal
+from csp.conformers.graph import inchi_key
 from csp.conformers.monomers import ConformerSet, gas_phase_conformers, to_monomers
 from csp.conformers.monomers_file import Monomers
-from csp.conformers.reading import read_molecule
+from csp.conformers.reading import names_hand, read_molecule
+from csp.conformers.settings import MoleculeSettings
 from csp.crystal import Crystal
 from csp.errors import InputError, StoreError
 from csp.files import unwritable
@@ -21,7 +26,7 @@ from csp.records import Progress
 from csp.settings import Settings, differences, load_settings
 from csp.store import Store
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised when a change of the code changes stored numbers; see CHANGELOG.md."""
 
 
@@ -67,11 +72,12 @@ def open_run(
     output = output or Path(settings.run.output)
     order = (str(settings_file), str(output), overrides)
     run = Run(settings, settings_file.parent, output, order)
-    molecule = read_source(run)
-    atom_types(molecule, settings.potential.force_field)
-    observed_crystals(run, molecule)
+    kinds = read_kinds(run)
+    for kind in kinds:
+        atom_types(kind.molecule, settings.potential.force_field)
+    observed_crystals(run, kinds)
     if settings.molecule.monomers is not None:
-        conformers_of(run, _silent)  # refuses a file of another molecule or level
+        conformers_of(run, kinds, _silent)  # refuses a file of another molecule
     wanted = _identity(run)
     stored = run.store.manifest()
     changes = differences(stored, wanted) if stored is not None else []
@@ -104,18 +110,21 @@ def _make_folder(folder: Path) -> None:
 def _identity(run: Run) -> dict[str, Any]:
     """What stored results depend on."""
     wanted = {"results_version": RESULTS_VERSION, **run.settings.identity()}
-    molecule = run.settings.molecule
-    punch = next(iter(molecule.multipoles), None)
-    wanted["molecule"]["monomers_sha256"] = _digest(run, "monomers", molecule.monomers)
-    wanted["molecule"]["multipoles_sha256"] = _digest(run, "multipoles", punch)
+    kinds = [kind for kind, _ in run.settings.molecule.kinds]
+    wanted["molecule"]["monomers_sha256"] = [
+        _digest(run, "monomers", kind.monomers) for kind in kinds
+    ]
+    wanted["molecule"]["multipoles_sha256"] = [
+        _digest(run, "multipoles", next(iter(kind.multipoles), None)) for kind in kinds
+    ]
     return wanted
 
 
-def _digest(run: Run, key: str, name: str | None) -> str | None:
+def _digest(run: Run, key: str, name: object) -> str | None:
     """SHA-256 of the file that a setting of the molecule names, if it names one."""
     if name is None:
         return None
-    path = run.folder / name
+    path = run.folder / str(name)
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -125,30 +134,91 @@ def _digest(run: Run, key: str, name: str | None) -> str | None:
         ) from error
 
 
-def read_source(run: Run) -> Molecule:
-    """The molecule of the settings, in one geometry."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Kind:
+    """One kind of molecule of the formula unit.
+
+    Attributes:
+        molecule: In one geometry.
+        settings: Its own.
+        count: How many of them a formula unit holds.
+        both_hands: Whether its crystals may hold mirror images of it.
+    """
+
+    molecule: Molecule
+    settings: MoleculeSettings
+    count: int
+    both_hands: bool
+
+
+def read_kinds(run: Run) -> list[Kind]:
+    """The kinds of molecules of the settings.
+
+    Raises:
+        InputError: If a source is no complete molecule, one molecule is written in two
+            ways, or the charges do not add up to nothing.
+    """
     wanted = run.settings.molecule
-    return read_molecule(wanted.source, run.folder, wanted.name, wanted.charge)
+    kinds = []
+    for own, count in wanted.kinds:
+        source = str(own.source)
+        name = wanted.name if isinstance(wanted.source, str) else source
+        molecule = read_molecule(source, run.folder, name, _charge_of(own))
+        both = wanted.hands == "both" or (
+            wanted.hands == "auto" and not names_hand(source)
+        )
+        kinds.append(Kind(molecule, own, count, both))
+    keys = [inchi_key(kind.molecule) for kind in kinds]
+    for index, key in enumerate(keys):
+        if key in keys[:index]:
+            first = kinds[keys.index(key)].settings.source
+            raise InputError(
+                f"molecule.source names one molecule in two ways, {first!r} and "
+                f"{kinds[index].settings.source!r}: write both alike"
+            )
+    total = sum(kind.count * kind.molecule.charge for kind in kinds)
+    if total != 0:
+        raise InputError(
+            f"the formula unit has charge {total:+d}, a crystal has none: add the "
+            "counter-ions to molecule.source"
+        )
+    return kinds
 
 
-def observed_crystals(run: Run, molecule: Molecule) -> dict[str, Crystal]:
+def _charge_of(settings: MoleculeSettings) -> int | None:
+    charge = settings.charge
+    return charge[0] if isinstance(charge, tuple) else charge
+
+
+def observed_crystals(run: Run, kinds: Sequence[Kind]) -> dict[str, Crystal]:
     """The observed forms that the settings name.
 
     Raises:
-        InputError: If a file is no crystal of this molecule.
+        InputError: If a file is no crystal of these molecules.
     """
+    wanted: Counter[tuple[int, ...]] = Counter()
+    for kind in kinds:
+        wanted[_composition(kind.molecule.atomic_numbers)] += kind.count
     crystals = {}
     for name, file in run.settings.landscape.observed.items():
         crystal = read_crystal(run.folder / file)
-        first = crystal.atomic_numbers[crystal.molecule_of_atom == 0]
-        if sorted(first.tolist()) != sorted(molecule.atomic_numbers.tolist()):
+        found = Counter(
+            _composition(crystal.atomic_numbers[crystal.molecule_of_atom == m])
+            for m in range(crystal.n_molecules)
+        )
+        units = crystal.n_molecules // sum(wanted.values())
+        if found != Counter({key: units * count for key, count in wanted.items()}):
             raise InputError(
                 f"the observed form {name} ({file}) is not a crystal of "
-                f"{molecule.name} alone: its molecules have other atoms; correct "
-                "landscape.observed"
+                f"{run.settings.molecule.name} alone: its molecules have other atoms "
+                "or other numbers; correct landscape.observed"
             )
-        crystals[name] = crystal
+        crystals[name] = replace(crystal, n_formula_units=units)
     return crystals
+
+
+def _composition(atomic_numbers: AtomicNumbers) -> tuple[int, ...]:
+    return tuple(sorted(atomic_numbers.tolist()))
 
 
 def cache_folder() -> Path:
@@ -156,23 +226,48 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("csp")) / "gas-phase"
 
 
-def conformers_of(run: Run, progress: Progress) -> tuple[Molecule, ConformerSet]:
-    """The molecule and its gas-phase conformers, computed unless known."""
-    molecule = read_source(run)
-    settings = run.settings.molecule
-    found = gas_phase_conformers(
-        molecule, settings, run.folder, cache_folder(), progress
-    )
-    return molecule, found
+def conformers_of(
+    run: Run, kinds: Sequence[Kind], progress: Progress
+) -> list[ConformerSet]:
+    """The gas-phase conformers of each kind of molecule, computed unless known.
+
+    Of several kinds, labels begin with a letter for the kind: A1, A2, B1.
+    """
+    found = [
+        gas_phase_conformers(
+            kind.molecule, kind.settings, run.folder, cache_folder(), progress
+        )
+        for kind in kinds
+    ]
+    if len(found) == 1:
+        return found
+    return [
+        replace(
+            own,
+            conformers=tuple(
+                replace(item, label=f"{chr(ord('A') + index)}{item.label}")
+                for item in own.conformers
+            ),
+        )
+        for index, own in enumerate(found)
+    ]
 
 
 def monomers_of(
     settings_file: Path, overrides: tuple[str, ...], command: str, progress: Progress
-) -> Monomers:
-    """Compute the conformers that a settings file asks for, ready to be written."""
+) -> list[Monomers]:
+    """Compute the conformers of each kind of molecule, ready to be written."""
     settings = load_settings(settings_file, overrides)
     computed = settings.molecule.model_copy(update={"monomers": None})
     settings = settings.model_copy(update={"molecule": computed})
     run = Run(settings, settings_file.parent, Path(), (str(settings_file), "", ()))
-    _, found = conformers_of(run, progress)
-    return to_monomers(found, computed, command)
+    return [
+        to_monomers(
+            gas_phase_conformers(
+                kind.molecule, kind.settings, run.folder, cache_folder(), progress
+            ),
+            kind.settings,
+            command,
+        )
+        for kind in read_kinds(run)
+    ]

@@ -18,6 +18,9 @@ from csp.packing.settings import PackingSettings
 from csp.potentials.settings import PotentialSettings
 from csp.relaxation.settings import RelaxationSettings
 
+_OF_NO_RESULT = ("preset", "stop_when")
+"""Keys of ``[packing]`` that decide how far a search goes, not what a draw gives."""
+
 
 class LandscapeSettings(BaseModel):
     """The ``[landscape]`` section: what of the search is kept and marked."""
@@ -75,6 +78,8 @@ class Settings(BaseModel):
         whole["molecule"].pop("name")
         whole["molecule"].pop("monomers")
         whole["molecule"].pop("multipoles")
+        for key in _OF_NO_RESULT:
+            whole["packing"].pop(key)
         return {
             section: whole[section]
             for section in ("molecule", "packing", "potential", "relaxation")

@@ -60,6 +60,11 @@ class Site:
         """Whether the site has no symmetry of its own."""
         return len(self.stabiliser) == 1
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is a single point, which one molecule at most can take."""
+        return not np.any(self.matrix)
+
     def point(self, uniform: Vector) -> Vector:
         """A point of the site, fractional, from a point of the unit cube."""
         return np.asarray(self.matrix @ uniform + self.offset)
@@ -76,8 +81,9 @@ class SpaceGroup:
             trigonal groups are described on hexagonal axes.
         rotations: Integer matrices in fractional coordinates, identity first.
         translations: Fractional, in [0, 1).
-        sites: Wyckoff positions, one of each class that differ by the choice of
-            origin or axes alone; the general position is the last.
+        sites: Wyckoff positions; the general position is the last.
+        relabellings: What another choice of origin or axes makes of the Wyckoff
+            letters, one mapping each; the identity is among them.
         is_chiral: Whether all operations are proper (a Sohncke group).
     """
 
@@ -87,6 +93,7 @@ class SpaceGroup:
     rotations: RotationMatrices
     translations: Vectors
     sites: tuple[Site, ...]
+    relabellings: tuple[dict[str, str], ...]
     is_chiral: bool
 
     @property
@@ -98,20 +105,16 @@ class SpaceGroup:
         """The site of a Wyckoff letter.
 
         Raises:
-            InputError: If this space group has no such distinct site.
+            InputError: If this space group has no such site.
         """
         for site in self.sites:
             if site.letter == letter:
                 return site
         letters = ", ".join(site.letter for site in self.sites)
         raise InputError(
-            f"space group {self.number} has no distinct Wyckoff position {letter!r}: "
+            f"space group {self.number} has no Wyckoff position {letter!r}: "
             f"choose one of {letters}"
         )
-
-    def z_prime(self, site: Site) -> float:
-        """Formula units in the asymmetric unit, one molecule on ``site``."""
-        return site.multiplicity / self.order
 
 
 @cache
@@ -129,11 +132,9 @@ def space_group(number: int) -> SpaceGroup:
     operations = [np.array(op.affine_matrix) for op in group[0].ops]
     rotations = read_only(np.rint([op[:3, :3] for op in operations]))
     translations = read_only([np.mod(op[:3, 3], 1.0) for op in operations])
-    letters = _distinct_letters(group)
     sites = [
         _site(position, rotations, translations)
         for position in reversed(group.Wyckoff_positions)
-        if position.letter in letters
     ]
     return SpaceGroup(
         number=number,
@@ -142,6 +143,7 @@ def space_group(number: int) -> SpaceGroup:
         rotations=rotations,
         translations=translations,
         sites=tuple(sites),
+        relabellings=_relabellings(group),
         is_chiral=bool(np.all(np.linalg.det(rotations) > 0)),
     )
 
@@ -165,22 +167,17 @@ def symbols() -> dict[int, str]:
     return found
 
 
-def _distinct_letters(group: Group) -> set[str]:
-    """One letter of each class of sites that the choice of origin or axes relates.
+def _relabellings(group: Group) -> tuple[dict[str, str], ...]:
+    """What the Euclidean normaliser makes of the Wyckoff letters.
 
-    The first in the alphabet stands for its class: under the Euclidean normaliser
-    (International Tables A, chapter 3.5) all members give the same set of crystals.
+    Crystals whose molecules sit on letters that a mapping relates are the same set of
+    crystals (International Tables A, chapter 3.5).
     """
     letters = [position.letter for position in group.Wyckoff_positions]
     order = sorted(letters, key=lambda letter: (letter == "A", letter))
-    representative = {letter: letter for letter in order}
-    for row in group.get_alternatives()["Transformed WP"]:
-        for letter, other in zip(order, row.split(), strict=True):
-            low, high = sorted((representative[letter], representative[other]))
-            for key, value in representative.items():
-                if value == high:
-                    representative[key] = low
-    return set(representative.values())
+    rows = [order, *(row.split() for row in group.get_alternatives()["Transformed WP"])]
+    unique = sorted({tuple(row) for row in rows}, key=lambda row: row != tuple(order))
+    return tuple(dict(zip(order, row, strict=True)) for row in unique)
 
 
 def _site(

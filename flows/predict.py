@@ -38,30 +38,19 @@ def _search(order: Order) -> stages.Search:
     return stages.prepare(run, progress.get())
 
 
-@lru_cache(maxsize=len(stages.STEPS))
-def _pieces(order: Order, step: int) -> tuple[stages.Piece, ...]:
-    """The pieces of a step, made once a process: lists of minima are long."""
-    return tuple(stages.STEPS[step].pieces(_search(order), progress.get()))
-
-
-@task(name="prepare a step", task_run_name="prepare {step}", cache_policy=NO_CACHE)
-def pieces(order: Order, step: int) -> int:
-    """Make a step ready; returns how many pieces of work it has."""
-    return len(_pieces(order, step))
-
-
-@task(name="do a piece", task_run_name="{name} {index}", cache_policy=NO_CACHE)
-def do(order: Order, step: int, index: int, name: str) -> None:  # noqa: ARG001
-    """Finish one piece of work of a step, unless it is finished."""
-    stages.STEPS[step].do(_search(order), _pieces(order, step)[index])
+@task(name="do a piece", task_run_name="{name}", cache_policy=NO_CACHE)
+def do(order: Order, piece: stages.Piece, name: str) -> None:  # noqa: ARG001
+    """Finish one piece of work, unless it is finished."""
+    stages.do(_search(order), piece)
 
 
 @task(name="rank the landscape", cache_policy=NO_CACHE)
 def rank(order: Order) -> Landscape:
     """Distinct minima, ranked; writes the output files."""
     search = _search(order)
-    landscape = stages.collect(search, progress.get())
-    stages.report(search, landscape)
+    course = stages.finished_course(search, progress.get())
+    landscape = stages.collect(search, course, progress.get())
+    stages.report(search, course, landscape)
     return landscape
 
 
@@ -70,13 +59,14 @@ def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
     """From a settings file to a ranked landscape in the output folder."""
     order = (settings_file, output, tuple(overrides))
     tell = progress.get()
-    for step, wanted in enumerate(stages.STEPS):
-        total = pieces(order, step)
-        tell(wanted.name, 0, total)
-        futures = [do.submit(order, step, i, wanted.name) for i in range(total)]
+    search = _search(order)
+    for step in stages.steps(search, stages.new_course(search), tell):
+        total = len(step.pieces)
+        tell(step.name, 0, total)
+        futures = [do.submit(order, piece, piece.name) for piece in step.pieces]
         for done, future in enumerate(as_completed(futures), start=1):
             future.result()
-            tell(wanted.name, done, total)
+            tell(step.name, done, total)
     return rank(order)
 
 

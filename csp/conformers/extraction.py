@@ -50,8 +50,8 @@ def molecule_from_cif(path: Path, name: str, charge: int) -> Molecule:
         )
         raise InputError(
             f"{path.name} holds more than one kind of molecule "
-            f"({', '.join(formulas)}): give a crystal of one kind, co-crystals and "
-            "solvates are not treated yet"
+            f"({', '.join(formulas)}): give each kind a file of its own, and list them "
+            "as source"
         )
     return first.centred()
 

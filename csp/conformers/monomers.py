@@ -105,7 +105,7 @@ def to_monomers(
     provenance = Provenance(
         inchi_key=found.inchi_key,
         smiles=smiles_of(found.conformers[0].molecule),
-        source=settings.source,
+        source=str(settings.source),
         level=found.level,
         potential_level=found.potential_level,
         multipole_level=found.multipole_level,
@@ -190,7 +190,7 @@ def _as_given(
     calculations: Calculations,
     progress: Progress,
 ) -> ConformerSet:
-    if not is_file_name(settings.source):
+    if not is_file_name(str(settings.source)):
         raise InputError(
             f"the source {settings.source!r} is a SMILES string and gives no geometry: "
             'set conformers = "generate" or give a file'

@@ -28,14 +28,28 @@ def is_file_name(source: str) -> bool:
     return Path(source).suffix.lower() in FILE_TYPES
 
 
-def read_molecule(source: str, folder: Path, name: str, charge: int) -> Molecule:
+def names_hand(source: str) -> bool:
+    """Whether a source says which of two mirror images a molecule is.
+
+    >>> names_hand("C[C@H](N)C(=O)O"), names_hand("CC(N)C(=O)O"), names_hand("a.cif")
+    (True, False, False)
+    """
+    if is_file_name(source):
+        return False
+    with rdBase.BlockLogs():
+        drawn: Chem.Mol | None = Chem.MolFromSmiles(source.strip())
+    return drawn is not None and bool(Chem.FindMolChiralCenters(drawn))
+
+
+def read_molecule(source: str, folder: Path, name: str, charge: int | None) -> Molecule:
     """The molecule in the geometry of its file, or in an embedded one for a SMILES.
 
     Args:
         source: A SMILES string, or the path of an .xyz, .sdf, .mol or .cif file.
         folder: What a relative path is relative to.
         name: What the user calls the molecule.
-        charge: Its total charge, e.
+        charge: Its total charge, e; without it that of the SMILES string or SDF, and
+            0 for other files.
 
     Returns:
         The molecule with its centre of mass at the origin.
@@ -52,22 +66,22 @@ def read_molecule(source: str, folder: Path, name: str, charge: int) -> Molecule
     return molecule.centred()
 
 
-def _read_file(path: Path, name: str, charge: int) -> Molecule:
+def _read_file(path: Path, name: str, charge: int | None) -> Molecule:
     if not path.is_file():
         raise InputError(f"the file {path} does not exist: correct the source")
     suffix = path.suffix.lower()
     if suffix == ".cif":
-        return molecule_from_cif(path, name, charge)
+        return molecule_from_cif(path, name, charge or 0)
     try:
         text = path.read_text(encoding="utf-8")
     except (UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path} is not a readable text file") from error
     if suffix == ".xyz":
-        return _from_xyz(text, path.name, name, charge)
+        return _from_xyz(text, path.name, name, charge or 0)
     return _from_sdf(text, path.name, name, charge)
 
 
-def _from_smiles(smiles: str, name: str, charge: int) -> Molecule:
+def _from_smiles(smiles: str, name: str, charge: int | None) -> Molecule:
     with rdBase.BlockLogs():
         drawn: Chem.Mol | None = Chem.MolFromSmiles(smiles.strip())
         if drawn is None or drawn.GetNumAtoms() == 0:
@@ -78,7 +92,7 @@ def _from_smiles(smiles: str, name: str, charge: int) -> Molecule:
         fragments = Chem.MolToSmiles(drawn).split(".")
         if len(fragments) > 1:
             raise several_molecules(smiles, fragments)
-        _check_charge(drawn, smiles, charge)
+        charge = _charge(drawn, smiles, charge)
         full = Chem.AddHs(drawn)
         parameters = embedding_parameters(starts_random=True)
         if rdDistGeom.EmbedMolecule(full, parameters) < 0:
@@ -99,24 +113,25 @@ def _from_rdkit(full: Chem.Mol, name: str, charge: int) -> Molecule:
     )
 
 
-def _check_charge(drawn: Chem.Mol, source: str, charge: int) -> None:
-    formal = Chem.GetFormalCharge(drawn)
-    if formal != charge:
+def _charge(drawn: Chem.Mol, source: str, charge: int | None) -> int:
+    formal = int(Chem.GetFormalCharge(drawn))
+    if charge is not None and formal != charge:
         raise InputError(
             f"{source!r} has charge {formal}, but the settings say {charge}: "
             f"set charge = {formal}"
         )
+    return formal
 
 
 def several_molecules(source: str, fragments: list[str]) -> InputError:
     """The error for a source of more than one molecule."""
     return InputError(
         f"{source!r} holds {len(fragments)} molecules ({', '.join(fragments)}): give "
-        "one, co-crystals are not treated yet"
+        "one; the molecules of a co-crystal or salt make a list, each its own source"
     )
 
 
-def _from_sdf(text: str, file: str, name: str, charge: int) -> Molecule:
+def _from_sdf(text: str, file: str, name: str, charge: int | None) -> Molecule:
     records = [record for record in text.split("$$$$") if record.strip()]
     if len(records) != 1:
         raise InputError(f"{file} holds {len(records)} records: keep one molecule")
@@ -136,8 +151,7 @@ def _from_sdf(text: str, file: str, name: str, charge: int) -> Molecule:
         )
     if "." in smiles:
         raise several_molecules(file, smiles.split("."))
-    _check_charge(drawn, file, charge)
-    return _from_rdkit(drawn, name, charge)
+    return _from_rdkit(drawn, name, _charge(drawn, file, charge))
 
 
 def _from_xyz(text: str, file: str, name: str, charge: int) -> Molecule:

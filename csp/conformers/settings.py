@@ -1,11 +1,13 @@
 """The ``[molecule]`` section of the settings: which molecule, at which level."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Dispersion = Literal["d4", "d3bj", "none"]
+Text = Annotated[str, Field(min_length=1)]
+Charge = Annotated[int, Field(ge=-10, le=10)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +81,28 @@ class MoleculeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str = Field(
-        min_length=1,
+    source: Text | Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
         description=(
             "A SMILES string, or the path of an .xyz, .sdf, .mol or .cif file "
-            "relative to the settings file"
+            "relative to the settings file; for a co-crystal, hydrate or salt a list "
+            'with every molecule of the formula unit, like ["OC(=O)C(=O)O", "O", "O"]'
         ),
     )
-    name: str = Field(min_length=1, description="What the molecule is called")
-    charge: int = Field(
-        default=0, ge=-10, le=10, description="Total charge of the molecule, e"
+    name: str = Field(min_length=1, description="What the compound is called")
+    charge: Charge | tuple[Charge, ...] | None = Field(
+        default=None,
+        description=(
+            "Total charge of the molecule, or of each molecule in the list, e; "
+            "without it that of the SMILES string, and 0 for files"
+        ),
+    )
+    hands: Literal["auto", "both", "one"] = Field(
+        default="auto",
+        description=(
+            "Mirror images of chiral molecules in one crystal: both, as in a racemate; "
+            "one, as in an enantiopure compound, which leaves groups with inversions, "
+            "mirrors and glides out; auto: one if a SMILES string names the hand (@)"
+        ),
     )
     conformers: Literal["generate", "as_given"] = Field(
         default="generate",
@@ -159,20 +173,47 @@ class MoleculeSettings(BaseModel):
     )
     multipoles: tuple[str, ...] = Field(
         default=(),
-        max_length=1,
         description=(
-            "Path of a GDMA punch file, relative to the settings file, with the "
-            "multipoles of a geometry as_given; they are computed without it"
+            "Path of a GDMA punch file for each kind of molecule, relative to the "
+            "settings file, with the multipoles of a geometry as_given; they are "
+            "computed without it"
         ),
     )
-    monomers: str | None = Field(
+    monomers: Text | tuple[Text, ...] | None = Field(
         default=None,
-        min_length=1,
         description=(
             "Path of a monomers.json with conformers computed earlier, relative to "
-            "the settings file"
+            "the settings file; a list with one for each kind of molecule"
         ),
     )
+
+    @property
+    def kinds(self) -> list[tuple["MoleculeSettings", int]]:
+        """The settings of each kind of molecule, and how many a formula unit holds.
+
+        Sources that are written alike are one kind.
+        """
+        sources = (self.source,) if isinstance(self.source, str) else self.source
+        charges = self.charge if isinstance(self.charge, tuple) else [self.charge]
+        if len(charges) == 1:
+            charges = [charges[0]] * len(sources)
+        pairs = list(zip(sources, charges, strict=True))
+        kinds = list(dict.fromkeys(pairs))
+        files = (self.monomers,) if isinstance(self.monomers, str) else self.monomers
+        return [
+            (
+                self.model_copy(
+                    update={
+                        "source": source,
+                        "charge": charge,
+                        "monomers": files[index] if files else None,
+                        "multipoles": self.multipoles[index : index + 1],
+                    }
+                ),
+                pairs.count((source, charge)),
+            )
+            for index, (source, charge) in enumerate(kinds)
+        ]
 
     @property
     def level(self) -> Level:
@@ -192,6 +233,29 @@ class MoleculeSettings(BaseModel):
             self.dma_switch_exponent,
             self.dma_hydrogen_radius_angstrom,
         )
+
+    @model_validator(mode="after")
+    def _one_for_each(self) -> "MoleculeSettings":
+        sources = (self.source,) if isinstance(self.source, str) else self.source
+        charges = self.charge if isinstance(self.charge, tuple) else ()
+        if charges and len(charges) != len(sources):
+            raise ValueError(
+                f"charge has {len(charges)} values for {len(sources)} molecules: give "
+                "one for each source"
+            )
+        given = charges or (self.charge,) * len(sources)
+        n_kinds = len(set(zip(sources, given, strict=True)))
+        for name, files in (
+            ("monomers", () if self.monomers is None else self.monomers),
+            ("multipoles", self.multipoles),
+        ):
+            n_files = 1 if isinstance(files, str) else len(files)
+            if n_files not in (0, n_kinds):
+                raise ValueError(
+                    f"{name} names {n_files} files for {n_kinds} kinds of molecules: "
+                    "give one for each kind, in their order, or leave it out"
+                )
+        return self
 
     @model_validator(mode="after")
     def _multipoles_belong_to_a_geometry(self) -> "MoleculeSettings":

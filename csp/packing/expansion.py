@@ -2,37 +2,35 @@
 
 import numpy as np
 
-from csp.arrays import RotationMatrices, Vectors
 from csp.crystal import Crystal
-from csp.potentials.bodies import RigidMolecule
-from csp.records import FreePacking, RigidPacking
+from csp.potentials.bodies import FormulaUnit
+from csp.records import Packing
 from csp.spacegroups import cartesian_rotations, space_group
 
 
-def crystal_of(packing: RigidPacking | FreePacking, molecule: RigidMolecule) -> Crystal:
+def crystal_of(packing: Packing, unit: FormulaUnit) -> Crystal:
     """All molecules of the cell, with their atoms where the nuclei are."""
-    if isinstance(packing, RigidPacking):
-        centres, rotations = _images(packing)
-    else:
-        centres, rotations = packing.centres, packing.rotations
-    n = len(centres)
-    origins = np.mod(centres, 1.0) @ packing.cell
-    atoms = np.einsum("nij,aj->nai", rotations, molecule.atoms) + origins[:, None]
-    numbers = molecule.conformer.molecule.atomic_numbers
+    group = space_group(packing.space_group)
+    cartesian = cartesian_rotations(group, packing.cell)
+    numbers, positions = [], []
+    for letter, label, centre, rotation in zip(
+        packing.sites,
+        packing.conformers,
+        packing.centres,
+        packing.rotations,
+        strict=True,
+    ):
+        molecule = unit.molecules[label]
+        images = group.site(letter).images
+        centres = group.rotations[images] @ centre + group.translations[images]
+        origins = np.mod(centres, 1.0) @ packing.cell
+        atoms = np.einsum("nij,aj->nai", cartesian[images] @ rotation, molecule.atoms)
+        positions += list(atoms + origins[:, None])
+        numbers += [molecule.conformer.molecule.atomic_numbers] * len(images)
     return Crystal(
         cell=packing.cell,
-        atomic_numbers=np.tile(numbers, n),
-        positions=atoms.reshape(-1, 3),
-        molecule_of_atom=np.repeat(np.arange(n), len(numbers)),
-        n_formula_units=n,
+        atomic_numbers=np.concatenate(numbers),
+        positions=np.concatenate(positions),
+        molecule_of_atom=np.repeat(np.arange(len(numbers)), list(map(len, numbers))),
+        n_formula_units=len(numbers) // unit.n_molecules,
     )
-
-
-def _images(packing: RigidPacking) -> tuple[Vectors, RotationMatrices]:
-    """Fractional centres and orientations of all molecules of the cell."""
-    group = space_group(packing.key.space_group)
-    site = group.site(packing.key.site)
-    turns = group.rotations[site.images]
-    centres = turns @ packing.centre + group.translations[site.images]
-    cartesian = cartesian_rotations(group, packing.cell)[site.images]
-    return centres, np.asarray(cartesian @ packing.rotation)

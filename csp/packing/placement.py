@@ -1,6 +1,7 @@
 """From a point of the unit cube to a packing: cell, centre, orientation, conformer."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,12 +20,13 @@ from csp.geometry import (
     rotation_from_vector,
     volume,
 )
+from csp.packing.occupation import Occupation, occupations
 from csp.packing.sampling import Point
 from csp.packing.settings import PackingSettings
 from csp.point_groups import axial, invariant_directions, orientations_on_site
-from csp.potentials.bodies import RigidMolecule
-from csp.records import CrystalKey, RigidPacking
-from csp.spacegroups import Site, SpaceGroup, cartesian_rotations
+from csp.potentials.bodies import FormulaUnit, RigidMolecule
+from csp.records import CrystalKey, Packing
+from csp.spacegroups import Site, SpaceGroup, cartesian_rotations, space_group
 
 ATOMIC_VOLUMES = {
     1: 5.08, 5: 13.24, 6: 13.87, 7: 11.8, 8: 11.39, 9: 11.17, 14: 37.3, 15: 29.5,
@@ -56,50 +58,132 @@ def molecules_for_site(
 
 def site_rotations(group: SpaceGroup, site: Site) -> RotationMatrices:
     """Cartesian matrices of the operations that leave a site where it is."""
-    ones = np.array([0.5, 0.5, 0.5])
-    cell = sample_cell(group.lattice, Point(0.0, ones[:2], ones, ones, ones, 0.0), 2.0)
+    halves = np.array([0.5, 0.5, 0.5])
+    cell = sample_cell(group.lattice, Point(0.0, halves[:2], halves, ()), 2.0)
     return np.asarray(cartesian_rotations(group, cell)[site.stabiliser])
+
+
+def occupations_of(unit: FormulaUnit, settings: PackingSettings) -> list[Occupation]:
+    """All occupations of a search: what the molecules' own symmetry allows.
+
+    Groups with operations that make mirror images are left out for molecules of which
+    there is one hand only.
+    """
+    counts = [component.count for component in unit.components]
+    found: list[Occupation] = []
+    for number in settings.space_groups:
+        group = space_group(number)
+        if not (group.is_chiral or unit.has_both_hands):
+            continue
+
+        def fits(kind: int, site: Site, group: SpaceGroup = group) -> bool:
+            molecules = unit.components[kind].molecules
+            return bool(molecules_for_site(group, site, molecules))
+
+        found += occupations(group, counts, fits, settings.extent)
+    return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Place:
+    """Where one molecule of an occupation sits, and which conformers may.
+
+    Attributes:
+        site: Its Wyckoff position.
+        molecules: The conformers that fit.
+        hands: 1 for the conformers as they are, −1 for their mirror images.
+    """
+
+    site: Site
+    molecules: tuple[RigidMolecule, ...]
+    hands: tuple[int, ...]
+
+
+def places_of(occupation: Occupation, unit: FormulaUnit) -> list[Place]:
+    """The molecules of an occupation's asymmetric unit, one after the other.
+
+    The first chiral molecule keeps its hand: with the other one, the mirror image of
+    the whole crystal would be drawn. Where both hands exist, further ones may have
+    either.
+    """
+    group = space_group(occupation.space_group)
+    found: list[Place] = []
+    has_hand = False
+    for letters, component in zip(occupation.letters, unit.components, strict=True):
+        for letter in letters:
+            site = group.site(letter)
+            molecules = molecules_for_site(group, site, component.molecules)
+            is_handed = any(map(is_chiral, molecules))
+            may_turn = is_handed and has_hand and component.both_hands
+            found.append(Place(site, tuple(molecules), (1, -1) if may_turn else (1,)))
+            has_hand = has_hand or is_handed
+    return found
+
+
+def is_chiral(molecule: RigidMolecule) -> bool:
+    """Whether no operation of its point group makes a mirror image."""
+    return bool(np.all(np.linalg.det(molecule.symmetry.rotations) > 0.0))
 
 
 def place(
     key: CrystalKey,
     point: Point,
-    group: SpaceGroup,
-    molecules: Sequence[RigidMolecule],
+    places: Sequence[Place],
     settings: PackingSettings,
-) -> RigidPacking:
+) -> Packing:
     """The packing of one draw.
 
     Args:
         key: Which draw.
         point: Its quasi-random numbers.
-        group: Its space group.
-        molecules: The conformers that fit the site, from :func:`molecules_for_site`.
+        places: Of the molecules, from :func:`places_of`.
         settings: Ranges.
     """
-    site = group.site(key.site)
-    index = min(int(point.conformer * len(molecules)), len(molecules) - 1)
-    molecule = molecules[index]
+    group = space_group(key.space_group)
+    chosen = [
+        _chosen(own.conformer, where)
+        for own, where in zip(point.bodies, places, strict=True)
+    ]
     shape = sample_cell(group.lattice, point, settings.largest_aspect)
     low, high = settings.volume_factors
-    target = (
-        (low + (high - low) * point.volume)
+    content = sum(
+        where.site.multiplicity
         * expected_volume(molecule.conformer.molecule.atomic_numbers)
-        * site.multiplicity
+        for where, (molecule, _) in zip(places, chosen, strict=True)
     )
+    target = (low + (high - low) * point.volume) * content
     cell = shape * np.cbrt(target / volume(shape))
-    rotation = sample_orientation(
-        cartesian_rotations(group, cell)[site.stabiliser],
-        molecule.symmetry.rotations,
-        point.orientation,
-    )
-    return RigidPacking(
+    cartesian = cartesian_rotations(group, cell)
+    rotations = [
+        hand
+        * sample_orientation(
+            cartesian[where.site.stabiliser],
+            molecule.symmetry.rotations,
+            own.orientation,
+        )
+        for own, where, (molecule, hand) in zip(
+            point.bodies, places, chosen, strict=True
+        )
+    ]
+    centres = [
+        np.mod(where.site.point(own.centre), 1.0)
+        for own, where in zip(point.bodies, places, strict=True)
+    ]
+    return Packing(
         key=key,
-        conformer=molecule.conformer.label,
+        space_group=key.space_group,
+        sites="".join(where.site.letter for where in places),
+        conformers=tuple(molecule.conformer.label for molecule, _ in chosen),
         cell=cell,
-        centre=np.mod(site.point(point.centre), 1.0),
-        rotation=rotation,
+        centres=np.array(centres),
+        rotations=np.array(rotations),
     )
+
+
+def _chosen(uniform: float, where: Place) -> tuple[RigidMolecule, int]:
+    """A conformer and a hand from a number in [0, 1)."""
+    pairs = [(molecule, hand) for molecule in where.molecules for hand in where.hands]
+    return pairs[min(int(uniform * len(pairs)), len(pairs) - 1)]
 
 
 def sample_cell(lattice: str, point: Point, largest_aspect: float) -> Cell:

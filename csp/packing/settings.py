@@ -1,16 +1,19 @@
 """Settings of the trial packings."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from csp.packing.occupation import Extent
+from csp.packing.presets import PRESETS
 from csp.spacegroups import N_SPACE_GROUPS
 
 SpaceGroupNumber = Annotated[int, Field(ge=1, le=N_SPACE_GROUPS)]
-
-COMMON_SPACE_GROUPS = (14, 2, 19, 15, 4, 61, 33, 29, 9, 7, 1)
-"""The groups of most organic crystals, most frequent first: P2₁/c, P-1, P2₁2₁2₁, C2/c,
-P2₁, Pbca, Pna2₁, Pca2₁, Cc, Pc, P1."""
+PresetName = Literal["quick", "standard", "thorough", "efficient-z2", "chiral"]
+_STANDARD = PRESETS["standard"]
 
 
 class PackingSettings(BaseModel):
@@ -18,29 +21,74 @@ class PackingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    preset: PresetName = Field(
+        "standard",
+        description="a named search whose values the keys below take unless they are "
+        "given: "
+        + "; ".join(f"{name}: {own.description}" for name, own in PRESETS.items()),
+    )
     seed: int = Field(
         1,
         ge=0,
         description="seed of the quasi-random points; another one gives other packings",
     )
     space_groups: tuple[SpaceGroupNumber, ...] = Field(
-        COMMON_SPACE_GROUPS,
+        _STANDARD.space_groups,
         min_length=1,
         description="international numbers of the space groups to search",
     )
-    n_draws: int = Field(
-        1000,
+    n_minima: int = Field(
+        _STANDARD.n_minima,
         ge=1,
         le=100_000_000,
-        description="trial packings with the molecule on the general position "
-        "(Z′ = 1), in each space group",
+        description="packings on general positions that must relax to a valid minimum, "
+        "all space groups together; common groups get more of them (by the square root "
+        "of their frequency)",
     )
-    n_draws_special: int = Field(
-        200,
-        ge=0,
-        le=100_000_000,
-        description="trial packings on each distinct special position that the "
-        "molecule's own symmetry allows (Z′ < 1)",
+    special_share: float = Field(
+        _STANDARD.special_share,
+        ge=0.0,
+        le=10.0,
+        description="valid minima on each special position that the molecule's own "
+        "symmetry allows, as part of those on its group's general position",
+    )
+    independent: tuple[Annotated[int, Field(ge=1, le=8)], ...] = Field(
+        _STANDARD.independent,
+        min_length=1,
+        description="numbers of independent molecules for each molecule of the formula "
+        "unit; 2 adds two molecules on general positions (Z′ = 2) or special ones",
+    )
+    largest_z_prime: float = Field(
+        _STANDARD.largest_z_prime,
+        gt=0.0,
+        le=16.0,
+        description="formula units in the asymmetric unit at most, Z′",
+    )
+    most_units_in_cell: int = Field(
+        18,
+        ge=1,
+        le=192,
+        description="formula units in the conventional cell at most; leaves general "
+        "positions of highly symmetric groups out",
+    )
+    most_draws_per_minimum: float = Field(
+        3.0,
+        ge=1.0,
+        le=1000.0,
+        description="a space group is given up when it took so many draws for each "
+        "valid minimum wanted",
+    )
+    stop_when: str = Field(
+        "",
+        description='end the search early, like "95 % of minima within 10 kJ/mol '
+        'seen", once its own estimate says so after a round; empty: never',
+    )
+    rounds: int = Field(
+        _STANDARD.rounds,
+        ge=1,
+        le=1000,
+        description="parts in which the search is made; after each the completeness is "
+        "estimated",
     )
     volume_factors: tuple[float, float] = Field(
         (1.0, 1.5),
@@ -55,12 +103,31 @@ class PackingSettings(BaseModel):
         "mean, either way",
     )
 
-    @field_validator("space_groups")
+    @model_validator(mode="before")
     @classmethod
-    def _no_group_twice(cls, groups: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(groups)) < len(groups):
-            raise ValueError("names a space group twice: leave each in once")
-        return groups
+    def _with_preset(cls, given: Any) -> Any:  # noqa: ANN401
+        """The keys that are not given have the values of the preset."""
+        if not isinstance(given, Mapping) or given.get("preset") not in PRESETS:
+            return given
+        values = asdict(PRESETS[given["preset"]])
+        values.pop("description")
+        return {**values, **given}
+
+    @property
+    def extent(self) -> Extent:
+        """Which asymmetric units are searched."""
+        return Extent(
+            self.independent,
+            Fraction(self.largest_z_prime).limit_denominator(1000),
+            self.most_units_in_cell,
+        )
+
+    @field_validator("space_groups", "independent")
+    @classmethod
+    def _nothing_twice(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("names a number twice: leave each in once")
+        return values
 
     @field_validator("volume_factors")
     @classmethod

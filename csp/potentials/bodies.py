@@ -87,6 +87,51 @@ class RigidMolecule:
         return Body(self.types, self.sites, self.moments)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Component:
+    """One kind of molecule of a formula unit.
+
+    Attributes:
+        count: How many molecules of it there are in the formula unit.
+        molecules: Its conformers, the lowest in the gas phase first.
+        both_hands: Whether its crystals may hold mirror images of the conformers.
+    """
+
+    count: int
+    molecules: tuple[RigidMolecule, ...]
+    both_hands: bool = True
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FormulaUnit:
+    """What a crystal is made of: the kinds of its molecules and their numbers.
+
+    Attributes:
+        components: The kinds; labels of conformers are unique among all of them.
+    """
+
+    components: tuple[Component, ...]
+
+    @property
+    def molecules(self) -> dict[str, RigidMolecule]:
+        """All conformers of all kinds, by label."""
+        return {
+            molecule.conformer.label: molecule
+            for component in self.components
+            for molecule in component.molecules
+        }
+
+    @property
+    def n_molecules(self) -> int:
+        """Molecules in the formula unit."""
+        return sum(component.count for component in self.components)
+
+    @property
+    def has_both_hands(self) -> bool:
+        """Whether its crystals may have operations that make mirror images."""
+        return all(component.both_hands for component in self.components)
+
+
 def interaction_sites(molecule: Molecule, foreshortening: float) -> Positions:
     """Atomic positions with the hydrogens moved towards the atom they are bonded to.
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from csp.landscape import Landscape
-from csp.potentials.bodies import RigidMolecule
+from csp.packing.plan import Slot, Tally
+from csp.potentials.bodies import FormulaUnit
 from csp.report.tables import LandscapeRow, landscape_markdown, markdown_table
+from csp.spacegroups import symbols
 
 _SHOWN = 10
 
@@ -16,9 +18,9 @@ class Background:
 
     Attributes:
         name: Of the molecule.
-        inchi_key: Of the molecule.
-        molecules: Conformers as the force field sees them, the lowest first.
-        conformer_origin: Where the conformers came from.
+        inchi_keys: Of each kind of molecule.
+        unit: The formula unit, with the conformers as the force field sees them.
+        conformer_origins: Where the conformers of each kind came from.
         level: Of geometries and relative energies.
         potential_level: Of the electrostatic potentials.
         multipole_level: Of the distributed multipoles.
@@ -27,14 +29,15 @@ class Background:
         force_field: Its title.
         reference: Its literature.
         failures: Why starting geometries led to no conformer, one sentence each.
-        draws: Trial packings by space group and site.
+        slots: Occupations searched, and what was drawn of each.
+        n_rounds: Rounds of the search.
         version: Of csp.
     """
 
     name: str
-    inchi_key: str
-    molecules: Sequence[RigidMolecule]
-    conformer_origin: str
+    inchi_keys: Sequence[str]
+    unit: FormulaUnit
+    conformer_origins: Sequence[str]
     failures: Sequence[str]
     level: str
     potential_level: str
@@ -43,18 +46,16 @@ class Background:
     first_window: float
     force_field: str
     reference: str
-    draws: Sequence[tuple[str, str, float, int]]
+    slots: Sequence[tuple[Slot, Tally]]
+    n_rounds: int
     version: str
 
 
-def conformer_rows(
-    landscape: Landscape, molecules: Sequence[RigidMolecule]
-) -> list[tuple[str, ...]]:
+def conformer_rows(landscape: Landscape, unit: FormulaUnit) -> list[tuple[str, ...]]:
     """Label, relative energy, point group, charge fit, minima, observed forms."""
     rows: list[tuple[str, ...]] = []
-    for molecule in molecules:
-        label = molecule.conformer.label
-        own = [item for item in landscape.minima if item.conformer == label]
+    for label, molecule in unit.molecules.items():
+        own = [item for item in landscape.minima if label in item.conformers]
         lowest = (
             f"{landscape.relative_energy(own[0]):.2f}" if own else "none in the window"
         )
@@ -112,17 +113,16 @@ def observed_rows(landscape: Landscape) -> list[tuple[str, ...]]:
     return rows
 
 
-def observed_conformers(
-    landscape: Landscape, molecules: Sequence[RigidMolecule]
-) -> list[str]:
-    """Which conformer each observed form holds, and what it costs in the gas phase."""
-    by_label = {item.conformer.label: item.conformer for item in molecules}
+def observed_conformers(landscape: Landscape, unit: FormulaUnit) -> list[str]:
+    """Which conformers each observed form holds, and their gas-phase energies."""
+    molecules = unit.molecules
     return [
-        f"{item.observed_form}: conformer {item.conformer}, "
-        f"{by_label[item.conformer].relative_energy:.2f} kJ/mol above the lowest "
+        f"{item.observed_form}: conformer {label}, "
+        f"{molecules[label].conformer.relative_energy:.2f} kJ/mol above the lowest "
         "conformer in the gas phase"
         for item in landscape.minima
         if item.observed_form
+        for label in item.conformers
     ]
 
 
@@ -144,7 +144,7 @@ def report_markdown(
     parts = [
         f"# Crystal-energy landscape of {background.name}\n",
         f"{len(rows)} distinct minima, written by csp {background.version}; "
-        f"InChIKey {background.inchi_key}.\n",
+        f"InChIKey {', '.join(background.inchi_keys)}.\n",
         "![lattice energy against density](landscape.png)\n",
         f"## The {min(_SHOWN, len(rows))} lowest\n",
         landscape_markdown(rows[:_SHOWN]),
@@ -156,18 +156,16 @@ def report_markdown(
             markdown_table(OBSERVED_HEADINGS, observed_rows(landscape)),
             *(
                 f"- {sentence}.\n"
-                for sentence in observed_conformers(landscape, background.molecules)
+                for sentence in observed_conformers(landscape, background.unit)
             ),
         ]
     parts += [
         "## Conformers\n",
-        markdown_table(
-            CONFORMER_HEADINGS, conformer_rows(landscape, background.molecules)
-        ),
+        markdown_table(CONFORMER_HEADINGS, conformer_rows(landscape, background.unit)),
         f"Geometries and relative energies: {background.level}; "
         f"{_electric(background)}. Origin: "
-        f"{background.conformer_origin}. A conformer's relative energy is part of the "
-        "lattice energy of its crystals.\n",
+        f"{', '.join(background.conformer_origins)}. A conformer's relative energy is "
+        "part of the lattice energy of its crystals.\n",
         *(f"- No conformer: {failure}\n" for failure in background.failures),
         "## The search\n",
         _search_section(landscape, background),
@@ -184,15 +182,23 @@ def report_markdown(
 
 def _search_section(landscape: Landscape, background: Background) -> str:
     draws = [
-        (group, site, f"{z_prime:g}", str(count))
-        for group, site, z_prime, count in background.draws
+        (
+            symbols()[slot.occupation.space_group],
+            slot.occupation.sites,
+            str(slot.occupation.z_prime),
+            str(tally.n_drawn),
+            str(tally.n_valid),
+            str(slot.n_minima),
+        )
+        for slot, tally in background.slots
     ]
     counts = landscape.counts
     ends = ", ".join(
         f"{count} {status.value}" for status, count in sorted(counts.endings.items())
     )
     return (
-        markdown_table(("space group", "Wyckoff letter", "Z′", "draws"), draws)
+        markdown_table(_SEARCH_HEADINGS, draws)
+        + f"\nThe search was made in {background.n_rounds} rounds.\n"
         + f"\nForce field: {background.force_field} ({background.reference}), with "
         f"{_ELECTROSTATICS[background.electrostatics]}.\n\n"
         f"- First relaxations, with point charges and short sums: {ends}; "
@@ -206,6 +212,14 @@ def _search_section(landscape: Landscape, background: Background) -> str:
     )
 
 
+_SEARCH_HEADINGS = (
+    "space group",
+    "Wyckoff letters",
+    "Z′",
+    "draws",
+    "valid minima",
+    "wanted",
+)
 _ELECTROSTATICS = {
     "multipoles": "distributed multipoles to rank 4 (charges and dipoles by Ewald "
     "summation, higher ones by direct summation)",

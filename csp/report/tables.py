@@ -46,7 +46,7 @@ def landscape_rows(landscape: Landscape) -> list[LandscapeRow]:
             density_g_per_cm3=round(minimum.density, 4),
             cell=" ".join(f"{value:.3f}" for value in minimum.cell),
             times_found=minimum.times_found,
-            conformer=minimum.conformer,
+            conformer="+".join(minimum.conformers),
             observed_form=minimum.observed_form,
         )
         for rank, minimum in enumerate(landscape.minima, start=1)
