@@ -8,10 +8,11 @@ which for small chances has a Poisson distribution of mean ``Σ_s n_s p_is``, as
 draws had come from one mixture. The arguments of Good and Chao need no more: so the
 draws of all streams are counted together.
 
-The number of minima not seen is a lower bound: minima in basins so small that not even
-their like was met leave no trace in the counts. And outside of any estimate is what no
-draw of the search can reach: space groups and sites that were not searched, more
-molecules in the asymmetric unit, other conformers.
+The intervals hold what chance does in 95 % of searches; that of the minima not seen
+ends no lower than what ten times the draws may find. Minima in basins still smaller
+leave no trace in the counts. And outside of any estimate is what no draw of the search
+can reach: space groups and sites that were not searched, more molecules in the
+asymmetric unit, other conformers.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ import numpy as np
 
 from csp.arrays import Indices, Mask, Scalars, read_only
 from csp.errors import InputError
-from csp.packing.counts import coverage, errors, rarefied, unseen
+from csp.packing.counts import bootstrap, coverage, least_unseen, rarefied, unseen
 
 WINDOWS = (2.0, 5.0, 10.0)
 """Above the lowest minimum, kJ/mol."""
@@ -30,6 +31,8 @@ _TAIL = 0.025
 _DEVIATIONS = 1.96
 """Of a normal distribution, to the same tail."""
 _N_SAMPLES = 400
+_LONGER = 10.0
+"""The search whose further minima are bounded from above is as many times longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Completeness:
         n_seen: Minima found there.
         coverage: Chance that a further draw that ends in the window finds nothing new.
         unseen: Minima not found yet that such draws can find.
+        least_unseen: A lower bound of these, without an interval (Chao).
     """
 
     window: float
@@ -60,6 +64,7 @@ class Completeness:
     n_seen: int
     coverage: Interval
     unseen: Interval
+    least_unseen: float
 
     @property
     def fraction_seen(self) -> Interval:
@@ -205,12 +210,18 @@ def _completeness(counts: Indices, window: float, n_draws: int) -> Completeness:
     n_hits = int(counts.sum())
     if n_hits == 0:
         nothing, anything = Interval(0.0, 0.0, 1.0), Interval(0.0, 0.0, np.inf)
-        return Completeness(window, n_draws, 0, 0, nothing, anything)
-    of_coverage, of_unseen = errors(counts, _N_SAMPLES)
-    known = _pivotal(float(coverage(counts[None])[0]), of_coverage, 1.0)
+        return Completeness(window, n_draws, 0, 0, nothing, anything, 0.0)
+    row, samples = counts[None], bootstrap(counts, _N_SAMPLES)
+    known = _pivotal(float(coverage(row)[0]), samples.coverage, 1.0)
     # what none of n draws did (find a new minimum, or a known one) may be this likely
     limit = min(1.0, -np.log(_TAIL) / n_hits)
-    missing = _pivotal(float(unseen(counts[None])[0]), of_unseen, np.inf)
+    missing = _pivotal(float(unseen(row)[0]), samples.unseen, np.inf)
+    least = float(least_unseen(row)[0])
+    most = (
+        missing.high,
+        _log_normal(missing.value, samples.unseen),
+        float(np.log(_LONGER) * np.quantile(samples.once, 1.0 - _TAIL)),
+    )
     return Completeness(
         window=window,
         n_draws=n_draws,
@@ -219,11 +230,8 @@ def _completeness(counts: Indices, window: float, n_draws: int) -> Completeness:
         coverage=Interval(
             known.value, min(known.low, 1.0 - limit), max(known.high, limit)
         ),
-        unseen=Interval(
-            missing.value,
-            missing.low,
-            max(missing.high, _log_normal(missing.value, of_unseen)),
-        ),
+        unseen=Interval(missing.value, min(missing.low, least), max(most)),
+        least_unseen=least,
     )
 
 

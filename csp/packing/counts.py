@@ -7,20 +7,28 @@ ends in a minimum that is known (Good 1953, after Turing; in the form of Chao & 
 
     C = 1 − (f₁/n) (n−1) f₁ / ((n−1) f₁ + 2 f₂)
 
-and the number of minima *not seen*, at least (Chao 1984, bias-corrected)::
+and the number of minima *not seen*: the larger of a lower bound (Chao 1984,
+bias-corrected) and the first-order jackknife (Burnham & Overton 1978)::
 
-    U = ((n−1)/n) f₁ (f₁−1) / (2 (f₂+1))
+    U = ((n−1)/n) max(f₁ (f₁−1) / (2 (f₂+1)), f₁)
 
-How far chance moves them is found by a parametric bootstrap (Chao & Jost 2012, Chao et
+The bound is reached where all minima are equally easy to find, and basins never are: in
+real searches it leaves out a half of what is missing and more, the jackknife less
+(``benchmarks/completeness.py``). An upper bound comes from the curve of minima found
+against draws, whose slope is known, ``dE[S]/d ln n = E[f₁]``: as long as ``f₁`` does
+not grow, *ten times* the draws find at most ``f₁ ln 10`` more.
+
+How far chance moves these is found by a parametric bootstrap (Chao & Jost 2012, Chao et
 al. 2014): an urn holds the minima seen, with chances ``(k/n) (1 − λ (1 − k/n)ⁿ)`` that
 add up to ``C``, and ``U`` others, rounded up, that share ``1 − C``. As the urn is
 known, so is the error of every estimate that ``n`` draws from it give.
 
-References:
-    Good, Biometrika 40, 237 (1953). Chao, Scand. J. Stat. 11, 265 (1984). Chao & Jost,
-    Ecology 93, 2533 (2012). Colwell et al., J. Plant Ecol. 5, 3 (2012). Chao et al.,
-    Ecol. Monogr. 84, 45 (2014).
+References: Good, Biometrika 40, 237 (1953). Burnham & Overton, Biometrika 65, 625
+(1978). Chao, Scand. J. Stat. 11, 265 (1984). Chao & Jost, Ecology 93, 2533 (2012).
+Colwell et al., J. Plant Ecol. 5, 3 (2012). Chao et al., Ecol. Monogr. 84, 45 (2014).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,23 +36,34 @@ from csp.arrays import IndexMatrix, Indices, Scalars
 from csp.randomness import generator_of
 
 
+class Bootstrap(NamedTuple):
+    """What samples of a known urn tell of estimates.
+
+    Attributes:
+        coverage: Estimates minus the truth.
+        unseen: Estimates of the minima not seen minus the truth.
+        once: Minima found once.
+    """
+
+    coverage: Scalars
+    unseen: Scalars
+    once: Indices
+
+
 def coverage(counts: IndexMatrix) -> Scalars:
     """Chance that a further draw ends in a minimum that is known, of each search.
-
-    Where every minimum was found once only, nothing is known of it, and it is 0.
 
     Args:
         counts: How often each minimum was found, a row a search.
     """
     n, once, twice = _frequencies(counts)
-    # with f₂ = 0 the bias-corrected form
-    pairs = np.where(twice > 0, once, np.maximum(once - 1, 0)) * (n - 1)
-    share = pairs / np.maximum(pairs + 2 * np.maximum(twice, 1), 1)
-    return np.asarray(np.where(once == n, 0.0, 1.0 - once * share / np.maximum(n, 1)))
+    pairs = np.maximum(n - 1, 1) * once
+    share = pairs / np.maximum(pairs + 2 * twice, 1)
+    return np.asarray(1.0 - once / np.maximum(n, 1) * share)
 
 
-def unseen(counts: IndexMatrix) -> Scalars:
-    """Minima not seen, at least, of each search.
+def least_unseen(counts: IndexMatrix) -> Scalars:
+    """Lower bound of the minima not seen, of each search (Chao).
 
     Args:
         counts: How often each minimum was found, a row a search.
@@ -52,6 +71,17 @@ def unseen(counts: IndexMatrix) -> Scalars:
     n, once, twice = _frequencies(counts)
     pairs = once * (once - 1) / (2.0 * (twice + 1))
     return np.asarray((n - 1) / np.maximum(n, 1) * pairs)
+
+
+def unseen(counts: IndexMatrix) -> Scalars:
+    """Minima not seen, of each search.
+
+    Args:
+        counts: How often each minimum was found, a row a search.
+    """
+    n, once, _ = _frequencies(counts)
+    jackknife = (n - 1) / np.maximum(n, 1) * once
+    return np.maximum(least_unseen(counts), jackknife)
 
 
 def rarefied(counts: Indices, n_draws: Indices) -> Scalars:
@@ -83,7 +113,7 @@ def urn(counts: Indices) -> Scalars:
     """
     n = int(counts.sum())
     known = float(coverage(counts[None])[0])
-    n_others = int(np.ceil(unseen(counts[None])[0])) if known < 1.0 else 0
+    n_others = int(np.ceil(unseen(counts[None])[0]))
     if n_others == 0:
         return np.asarray(counts / n)
     shares = counts / n
@@ -93,25 +123,24 @@ def urn(counts: Indices) -> Scalars:
     return np.concatenate([np.maximum(chances, 0.0), others])
 
 
-def errors(counts: Indices, n_samples: int) -> tuple[Scalars, Scalars]:
-    """Errors of coverage and of minima not seen in the samples of the bootstrap.
+def bootstrap(counts: Indices, n_samples: int) -> Bootstrap:
+    """Estimates from samples of the urn, beside the truth.
 
     Args:
-        counts: How often each minimum was found, all above zero; its order is no
+        counts: How often each minimum was found, all above zero; the order is no
             matter.
         n_samples: How many samples.
-
-    Returns:
-        Estimate minus truth of the coverage, and of the minima not seen.
     """
     counts = np.sort(counts)
     chances = urn(counts)
     rng = generator_of("completeness", *counts.tolist())
     samples = rng.multinomial(int(counts.sum()), chances, size=n_samples)
     missed = samples == 0
-    of_coverage = coverage(samples) - (1.0 - missed @ chances)
-    of_unseen = unseen(samples) - missed.sum(axis=1)
-    return np.asarray(of_coverage), np.asarray(of_unseen)
+    return Bootstrap(
+        coverage(samples) - (1.0 - missed @ chances),
+        unseen(samples) - missed.sum(axis=1),
+        (samples == 1).sum(axis=1),
+    )
 
 
 def _frequencies(counts: IndexMatrix) -> tuple[Indices, Indices, Indices]:

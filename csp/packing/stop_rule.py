@@ -31,9 +31,10 @@ class StopRule:
     def is_met(self, estimates: Sequence[Completeness]) -> bool:
         """Whether the search may end.
 
-        Held against the rule are the lower ends of the intervals, of the coverage and
-        of the fraction of minima seen: the estimate itself claims too much (it is a
-        lower bound of what is missing), above all while there are few draws.
+        Held against the rule are the lower ends of the intervals, of the fraction of
+        minima seen and of the coverage: the estimates themselves claim too much where
+        a few minima are much harder to find than the rest
+        (``benchmarks/completeness.py``).
 
         Args:
             estimates: Of the draws so far; one of them for this window.

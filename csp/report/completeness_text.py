@@ -8,8 +8,9 @@ from csp.packing.completeness import Completeness, Interval
 LIMITS = (
     "The estimates rest on how often each minimum was found again, and hold for what "
     "such draws can find: not for space groups and sites that were not searched, nor "
-    "for more molecules in the asymmetric unit or other conformers. The number not "
-    "seen is a lower bound; the intervals (95 %) are those of chance alone."
+    "for more molecules in the asymmetric unit or other conformers. The intervals "
+    "(95 %) reach to what ten times the draws may find; minima that are rarer still "
+    "leave no trace. Coverage is the chance that one more draw finds nothing new."
 )
 """Belongs wherever the sentences are."""
 
@@ -36,9 +37,9 @@ def _sentence(estimate: Completeness) -> str:
     minima = "minimum" if estimate.n_seen == 1 else "minima"
     return (
         f"{where}: {estimate.n_seen} {minima} seen, an estimated {missing.value:.0f} "
-        f"({missing.low:.0f}–{missing.high:.0f}) not, that is "
-        f"{_percent(estimate.fraction_seen)} seen; coverage "
-        f"{_percent(estimate.coverage)}"
+        f"({missing.low:.0f}–{missing.high:.0f}) not and at least "
+        f"{estimate.least_unseen:.0f} (Chao), so {_percent(estimate.fraction_seen)} "
+        f"seen; coverage {_percent(estimate.coverage)}"
     )
 
 

@@ -14,7 +14,7 @@ from csp.packing.completeness import (
     estimate_completeness,
     in_step,
 )
-from csp.packing.counts import coverage, unseen
+from csp.packing.counts import coverage, least_unseen, unseen
 
 N_MINIMA = 12
 ENERGIES = np.arange(N_MINIMA) - 80.0
@@ -37,6 +37,7 @@ def test_a_window_counts_what_lies_above_the_lowest_found():
     assert (six.window, six.n_draws, six.n_hits, six.n_seen) == (6.0, 9, 7, 4)
     assert two.coverage.value == coverage(np.array([[3, 2, 1]]))[0]
     assert six.unseen.value == unseen(np.array([[1, 3, 2, 1]]))[0]
+    assert six.least_unseen == least_unseen(np.array([[1, 3, 2, 1]]))[0]
 
 
 def test_the_fraction_seen_is_that_of_all_with_bounds_turned_round():
@@ -69,6 +70,7 @@ def test_bounds_enclose_the_estimate_and_stay_within_reason(draws):
             (one.unseen, np.inf),
         ):
             assert 0.0 <= interval.low <= interval.value <= interval.high <= largest
+        assert one.unseen.low <= one.least_unseen <= one.unseen.value
         assert one.n_seen <= one.n_hits <= one.n_draws
 
 
@@ -111,6 +113,14 @@ def test_the_intervals_hold_the_truth_as_often_as_they_say():
     # 95 % and four standard errors of 1.8 %
     assert np.mean(known) > 0.88
     assert np.mean(missing) > 0.88
+
+
+def test_what_ten_times_the_draws_would_find_lies_below_the_upper_end():
+    for seed in range(20):
+        draws, _ = uneven_search(seed, 200)
+        longer, _ = uneven_search(seed + 100, 2000)
+        (one,) = estimate_completeness(draws, np.zeros(60), (1.0,))
+        assert len(np.union1d(draws, longer)) - one.n_seen <= one.unseen.high
 
 
 def test_the_curve_ends_at_the_estimate():

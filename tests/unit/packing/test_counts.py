@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from csp.packing.counts import bootstrap, rarefied, urn
 from csp.packing.counts import coverage as coverages
-from csp.packing.counts import errors, rarefied, urn
+from csp.packing.counts import least_unseen as leasts
 from csp.packing.counts import unseen as missings
 
 COUNTS = st.lists(st.integers(1, 30), min_size=1, max_size=20).map(np.array)
@@ -18,6 +19,10 @@ COUNTS = st.lists(st.integers(1, 30), min_size=1, max_size=20).map(np.array)
 def coverage(counts: np.ndarray) -> float:
     """Of one search."""
     return float(coverages(counts[None])[0])
+
+
+def least_unseen(counts: np.ndarray) -> float:
+    return float(leasts(counts[None])[0])
 
 
 def unseen(counts: np.ndarray) -> float:
@@ -51,13 +56,15 @@ def test_coverage_and_unseen_by_hand():
     counts = counts_of({1: 10, 2: 5, 8: 10})
     assert counts.sum() == 100
     assert_allclose(coverage(counts), 1 - 0.1 * 990 / (990 + 10), rtol=1e-14)
-    assert_allclose(unseen(counts), 0.99 * 10 * 9 / (2 * 6), rtol=1e-14)
+    assert_allclose(least_unseen(counts), 0.99 * 10 * 9 / (2 * 6), rtol=1e-14)
+    assert_allclose(unseen(counts), 0.99 * 10, rtol=1e-14)
 
 
 def test_coverage_without_minima_found_twice_by_hand():
     counts = counts_of({1: 4, 8: 12})
-    assert_allclose(coverage(counts), 1 - 0.04 * 99 * 3 / (99 * 3 + 2), rtol=1e-14)
-    assert_allclose(unseen(counts), 0.99 * 4 * 3 / 2, rtol=1e-14)
+    assert_allclose(coverage(counts), 1 - 0.04, rtol=1e-14)
+    assert_allclose(least_unseen(counts), 0.99 * 4 * 3 / 2, rtol=1e-14)
+    assert unseen(counts) == least_unseen(counts)
 
 
 @given(COUNTS.map(lambda counts: counts + 1))
@@ -70,7 +77,9 @@ def test_nothing_is_missing_when_all_were_found_again(counts):
 def test_nothing_is_known_when_nothing_was_found_again(n):
     counts = np.ones(n, dtype=int)
     assert coverage(counts) == 0.0
-    assert_allclose(unseen(counts), (n - 1) / n * n * (n - 1) / 2, rtol=1e-12)
+    bound = (n - 1) / n * n * (n - 1) / 2
+    assert_allclose(least_unseen(counts), bound, rtol=1e-12)
+    assert_allclose(unseen(counts), max(bound, n - 1), rtol=1e-12)
 
 
 @given(st.lists(COUNTS, min_size=1, max_size=5))
@@ -90,18 +99,29 @@ def test_the_coverage_of_an_uneven_urn_is_right_on_average():
     assert_no_bias(coverages(samples) - truth, bias=1e-3)
 
 
-def test_the_unseen_of_an_even_urn_are_right_on_average():
-    # the bound of Chao is reached where all chances are equal
+def test_the_bound_is_reached_by_an_even_urn_on_average():
     samples = searches(100, np.full(50, 0.02), 4000)
     missing = (samples == 0).sum(axis=1)
     assert 6.0 < missing.mean() < 7.5
-    assert_no_bias(missings(samples) - missing, bias=0.1)
+    assert_no_bias(leasts(samples) - missing, bias=0.1)
 
 
-def test_the_unseen_of_an_uneven_urn_are_at_least_as_many_on_average():
-    samples = searches(300, uneven(60, 1.5, 3), 2000)
+def test_the_bound_is_below_what_an_uneven_urn_holds_and_the_estimate_nearer():
+    samples = searches(1000, uneven(60, 1.5, 3), 2000)
     missing = (samples == 0).sum(axis=1).mean()
-    assert 0.3 * missing < missings(samples).mean() < missing
+    bound, estimate = leasts(samples).mean(), missings(samples).mean()
+    assert 0.3 * missing < bound < 0.95 * missing
+    assert bound < estimate < 1.3 * missing
+
+
+def test_the_slope_of_the_curve_is_the_number_found_once():
+    # dE[S]/d ln n = E[f1], on which the upper bound rests
+    chances = uneven(60, 1.5, 3)
+    few, many = (searches(n, chances, 4000) for n in (950, 1050))
+    once = (searches(1000, chances, 4000) == 1).sum(axis=1).mean()
+    gained = (many > 0).sum(axis=1).mean() - (few > 0).sum(axis=1).mean()
+    # a gain of 0.5 minima known to 0.06
+    assert_allclose(gained / np.log(1050 / 950), once, rtol=0.4)
 
 
 def test_streams_that_are_not_alike_may_be_counted_together():
@@ -151,7 +171,8 @@ def test_rare_minima_lose_most_of_their_share_to_those_not_seen():
 def test_the_bootstrap_is_the_same_each_time_and_in_any_order(counts, rng):
     shuffled = counts.copy()
     rng.shuffle(shuffled)
-    for first, again in zip(errors(counts, 20), errors(shuffled, 20), strict=True):
+    pairs = zip(bootstrap(counts, 20), bootstrap(shuffled, 20), strict=True)
+    for first, again in pairs:
         assert len(first) == 20
         assert_array_equal(first, again)
 
@@ -162,6 +183,10 @@ def test_errors_of_the_bootstrap_spread_like_the_true_ones(spread):
     samples = searches(200, chances, 1000)
     truth = (samples > 0) @ chances
     true_spread = (coverages(samples) - truth).std()
-    spreads = [errors(sample[sample > 0], 200)[0].std() for sample in samples[:50]]
+    true_once = (samples == 1).sum(axis=1)
+    boots = [bootstrap(sample[sample > 0], 200) for sample in samples[:50]]
     # each bootstrap sees one search; on average they know the spread to some 10 %
+    spreads = [boot.coverage.std() for boot in boots]
     assert_allclose(np.mean(spreads), true_spread, rtol=0.15)
+    # an upper bound rests on these; an even urn has fewer than are thought
+    assert np.mean([boot.once.mean() for boot in boots]) > 0.85 * true_once.mean()

@@ -14,7 +14,7 @@ SURE = Interval(0.999, 0.99, 1.0)
 
 
 def estimate(window: float, n_seen: int, missing: Interval) -> Completeness:
-    return Completeness(window, 5000, 2000, n_seen, SURE, missing)
+    return Completeness(window, 5000, 2000, n_seen, SURE, missing, 0.0)
 
 
 def test_the_example_is_a_rule():

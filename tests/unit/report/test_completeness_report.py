@@ -36,16 +36,17 @@ def test_a_window_is_told_in_one_sentence():
         n_seen=37,
         coverage=Interval(0.9812, 0.9701, 0.99),
         unseen=Interval(2.1, 0.0, 5.8),
+        least_unseen=1.3,
     )
     assert completeness_sentences([estimate]) == [
-        "within 5 kJ/mol: 37 minima seen, an estimated 2 (0–6) not, that is "
-        "94.6 % (86.4–100.0) seen; coverage 98.1 % (97.0–99.0)"
+        "within 5 kJ/mol: 37 minima seen, an estimated 2 (0–6) not and at least 1 "
+        "(Chao), so 94.6 % (86.4–100.0) seen; coverage 98.1 % (97.0–99.0)"
     ]
 
 
 def test_what_is_not_quite_complete_is_not_told_as_such():
     almost = Interval(0.99999, 0.9996, 1.0)
-    estimate = Completeness(2.0, 9000, 9000, 1, almost, Interval(0.0, 0.0, 0.0))
+    estimate = Completeness(2.0, 9000, 9000, 1, almost, Interval(0.0, 0.0, 0.0), 0.0)
     (text,) = completeness_sentences([estimate])
     assert text.endswith("coverage 99.9 % (99.9–100.0)")
     assert "1 minimum seen" in text
@@ -68,7 +69,7 @@ def test_the_report_names_what_no_estimate_knows(draws):
         "- Within 10 kJ/mol",
     ]
     assert text.endswith(LIMITS + "\n")
-    for unknown in ("not searched", "asymmetric unit", "lower bound"):
+    for unknown in ("not searched", "asymmetric unit", "rarer still"):
         assert unknown in LIMITS
 
 
