@@ -33,6 +33,7 @@ from csp.packing.completeness import (
     estimate_completeness,
     in_step,
 )
+from csp.packing.stop_rule import StopRule
 from csp.records import Relaxation
 from csp.report.completeness_figure import completeness_png
 from csp.report.completeness_text import completeness_sentences
@@ -153,6 +154,28 @@ def summary(found: list[Claim]) -> Iterator[str]:
         )
 
 
+def rules_met(found: list[Claim]) -> Iterator[str]:
+    """What was true where a stop rule was met, beside what the plain estimate says."""
+    for percent in (80.0, 90.0, 95.0):
+        met = [
+            claim.fraction_seen
+            for claim in found
+            if StopRule(percent, claim.estimate.window).is_met([claim.estimate])
+        ]
+        plain = [
+            claim.fraction_seen
+            for claim in found
+            if 100.0 * claim.estimate.fraction_seen.value >= percent
+        ]
+        for who, own in (("rule met", met), ("plain estimate", plain)):
+            if own:
+                yield (
+                    f"{percent:g} %, {who}: {len(own)} of {len(found)} parts, truly "
+                    f"seen on average {100.0 * np.mean(own):.1f} %; of these "
+                    f"{np.mean(np.array(own) < percent / 100.0):.0%} have less"
+                )
+
+
 def calibration_figure(found: list[Claim], file: Path) -> None:
     """Claimed against true share of minima seen, a panel a molecule."""
     molecules = list(dict.fromkeys(claim.molecule for claim in found))
@@ -243,6 +266,7 @@ def main(folder: Path, settings_files: list[Path]) -> None:
         picture = completeness_png(accumulate(minima, energies), name)
         (folder / f"curve_{settings_file.stem}.png").write_bytes(picture)
     print("\n".join(summary(found)))
+    print("\n".join(rules_met(found)))
     write_table(found, folder / "completeness.csv")
     calibration_figure(found, folder / "completeness.png")
 

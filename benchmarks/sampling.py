@@ -7,13 +7,12 @@ one name whoever found it. Every stream (space group and site) goes forward even
     python benchmarks/sampling.py SETTINGS.toml FOLDER [--draws 512] [--seeds 8]
         [--window 10] [--set packing.space_groups=[14,2]]
 
-FOLDER gets ``sampling.csv`` and ``sampling.png``. Draws that are finished are kept
-there (``ends.json``), so that the picture can be made again alone.
+``--set packing.n_draws_special=0`` leaves special positions out. FOLDER gets
+``sampling.csv`` and ``sampling.png``; finished seeds are kept there.
 """
 
 import argparse
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +49,8 @@ def ends(
     """Relaxed draws of all streams; their keys count on from ``first``."""
     settings = search.run.settings
     for group, site, molecules in stages.slots(search):
+        if not (site.is_general or settings.packing.n_draws_special):
+            continue
         rows = points(kind, seed, f"{group.number}{site.letter}", n_draws)
         for draw, row in enumerate(rows, start=first):
             key = CrystalKey(group.number, site.letter, draw)
@@ -65,11 +66,16 @@ def minima_of_draws(
 
     Draws that end outside the window, or in no minimum, have −1.
     """
+    store = search.run.store
     relaxed: list[Relaxation] = []
-    for index, kind in enumerate(KINDS):
-        for seed in range(n_seeds):
-            first = (index * n_seeds + seed) * n_draws
-            relaxed += ends(search, kind, seed, n_draws, first)
+    for seed in range(n_seeds):
+        for index, kind in enumerate(KINDS):
+            name = f"sampling/{kind}-{seed:03d}-{n_draws}"
+            first = (2 * seed + index) * n_draws
+            if not store.has(name):
+                own = ends(search, kind, seed, n_draws, first)
+                store.write(name, (end.to_row() for end in own))
+            relaxed += map(Relaxation.from_row, store.read(name))
             print(f"{kind} points, seed {seed}: done", flush=True)
     molecules = {label: model.molecule for label, model in search.models.items()}
     comparison = search.run.settings.comparison
@@ -79,7 +85,7 @@ def minima_of_draws(
         kind: [[] for _ in range(n_seeds)] for kind in KINDS
     }
     for end in sorted(relaxed, key=lambda end: end.packing.key.draw):
-        index, seed = divmod(end.packing.key.draw // n_draws, n_seeds)
+        seed, index = divmod(end.packing.key.draw // n_draws, len(KINDS))
         minimum = minimum_of.get(str(end.packing.key), -1)
         result[KINDS[index]][seed].append(minimum)
     return result
@@ -144,12 +150,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     wanted = parser.parse_args()
     run = open_run(wanted.settings, wanted.folder / "run", tuple(wanted.overrides))
-    kept = wanted.folder / "ends.json"
-    if not kept.exists():
-        search = stages.prepare(run, silent)
-        found = minima_of_draws(search, wanted.draws, wanted.seeds, wanted.window)
-        kept.write_text(json.dumps(found))
-    minima = json.loads(kept.read_text())
+    search = stages.prepare(run, silent)
+    minima = minima_of_draws(search, wanted.draws, wanted.seeds, wanted.window)
     curves = {
         kind: np.array([found_after(item) for item in minima[kind]]) for kind in KINDS
     }
