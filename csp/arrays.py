@@ -54,6 +54,9 @@ Matrix: TypeAlias = Float[np.ndarray, "_ _"]
 Indices: TypeAlias = Int[np.ndarray, " _"]
 """Indices, as many as there are."""
 
+IndexMatrix: TypeAlias = Int[np.ndarray, "_ _"]
+"""A matrix of whole numbers."""
+
 Permutations: TypeAlias = Int[np.ndarray, "n_permutations n_atoms"]
 """Row ``k`` sends atom ``i`` to atom ``permutations[k, i]``."""
 

@@ -1,0 +1,275 @@
+"""What the estimate of completeness claims against the truth of a longer search.
+
+Searches of the settings files given are run, or read if they are finished. Of each, a
+tenth of the draws in every stream (space group and site) is taken for a search of its
+own, also a twentieth and a fortieth. What such a part claims to have seen of the minima
+in each window of energy is set against the share that it has of the minima that the
+whole search found:
+
+    python benchmarks/completeness.py FOLDER SETTINGS.toml [SETTINGS.toml …]
+
+FOLDER gets ``completeness.csv``, ``completeness.png``, and of each search the curve
+that a report shows. The whole search is not complete either: its own estimate is
+printed beside it.
+"""
+
+import csv
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from csp import stages
+from csp.landscape import distinct
+from csp.packing.completeness import (
+    WINDOWS,
+    Completeness,
+    accumulate,
+    estimate_completeness,
+    in_step,
+)
+from csp.packing.stop_rule import StopRule
+from csp.records import Relaxation
+from csp.report.completeness_figure import completeness_png
+from csp.report.completeness_text import completeness_sentences
+from csp.runs import open_run
+
+PARTS = (40, 20, 10)
+
+
+class Draw(NamedTuple):
+    """Where a draw ended: stream, index in it, minimum (−1: none), its energy."""
+
+    stream: str
+    index: int
+    minimum: int
+    energy: float
+
+
+class Claim(NamedTuple):
+    """What a part of a search says of itself, and what is true by the whole search."""
+
+    molecule: str
+    part: int
+    estimate: Completeness
+    fraction_seen: float
+    coverage: float
+
+
+def told(stage: str, done: int, total: int) -> None:
+    """Progress, a line whenever a stage is finished."""
+    if done == total:
+        print(f"{stage}: {total} done", flush=True)
+
+
+def draws_of(search: stages.Search) -> Iterator[Draw]:
+    """Of every draw of a finished search, the distinct minimum it ended in.
+
+    This is all that the benchmark knows of how searches are stored.
+    """
+    store = search.run.store
+    settings = search.run.settings
+
+    def ends(names: list[str]) -> list[Relaxation]:
+        return [Relaxation.from_row(row) for name in names for row in store.read(name)]
+
+    minima = distinct(
+        ends([part.name for part in stages.finalists(search, told)]),
+        {label: model.molecule for label, model in search.models.items()},
+        settings.comparison,
+        settings.landscape.energy_window_kj_per_mol,
+        told,
+    )
+    minimum_of = {name: i for i, end in enumerate(minima) for name in end.draws}
+    for batch in stages.batches(search):
+        for end in ends([batch.name]):
+            key = end.packing.key
+            minimum = minimum_of.get(str(key), -1)
+            energy = minima[minimum].lattice_energy if minimum >= 0 else 0.0
+            yield Draw(f"{key.space_group}{key.site}", key.draw, minimum, energy)
+
+
+def claims(molecule: str, draws: list[Draw], energies: np.ndarray) -> Iterator[Claim]:
+    """Of all parts of a search."""
+    minima = np.array([draw.minimum for draw in draws])
+    index = np.array([draw.index for draw in draws])
+    streams, stream = np.unique([draw.stream for draw in draws], return_inverse=True)
+    sizes = np.array([index[stream == i].max() + 1 for i in range(len(streams))])
+    for part in PARTS:
+        block = index * part // sizes[stream]
+        for number in range(part):
+            is_own = block == number
+            for estimate in estimate_completeness(minima[is_own], energies, WINDOWS):
+                inside = np.flatnonzero(energies - energies.min() <= estimate.window)
+                others = minima[~is_own & np.isin(minima, inside)]
+                own = np.unique(minima[is_own])
+                yield Claim(
+                    molecule,
+                    part,
+                    estimate,
+                    float(np.isin(inside, own).mean()),
+                    float(np.isin(others, own).mean()),
+                )
+
+
+def summary(found: list[Claim]) -> Iterator[str]:
+    """Rows of a Markdown table: means of the parts of one size."""
+    yield (
+        "| molecule | draws | window | seen, truly | claimed (mean interval) "
+        "| truth in interval | truth below it | coverage, truly | claimed "
+        "| truth in interval |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    groups: dict[tuple[str, int, float], list[Claim]] = defaultdict(list)
+    for claim in found:
+        groups[claim.molecule, claim.part, claim.estimate.window].append(claim)
+    for (molecule, _, window), own in groups.items():
+        seen = [claim.estimate.fraction_seen for claim in own]
+        known = [claim.estimate.coverage for claim in own]
+        true_seen = [claim.fraction_seen for claim in own]
+        true_known = [claim.coverage for claim in own]
+        n_draws = np.mean([claim.estimate.n_draws for claim in own])
+        pairs = list(zip(seen, true_seen, strict=True))
+        inside = np.mean([item.low <= true <= item.high for item, true in pairs])
+        below = np.mean([true < item.low for item, true in pairs])
+        known_inside = np.mean(
+            [a.low <= true <= a.high for a, true in zip(known, true_known, strict=True)]
+        )
+        bounds = [
+            100.0 * np.mean([getattr(item, name) for item in seen])
+            for name in ("value", "low", "high")
+        ]
+        yield (
+            f"| {molecule} | {n_draws:.0f} | {window:g} | "
+            f"{100.0 * np.mean(true_seen):.0f} % | {bounds[0]:.0f} % ({bounds[1]:.0f}–"
+            f"{bounds[2]:.0f}) | {100.0 * inside:.0f} % | {100.0 * below:.0f} % | "
+            f"{100.0 * np.mean(true_known):.1f} % | "
+            f"{100.0 * np.mean([item.value for item in known]):.1f} % | "
+            f"{100.0 * known_inside:.0f} % |"
+        )
+
+
+def rules_met(found: list[Claim]) -> Iterator[str]:
+    """What was true where a stop rule was met, beside what the plain estimate says."""
+    for percent in (80.0, 90.0, 95.0):
+        met = [
+            claim.fraction_seen
+            for claim in found
+            if StopRule(percent, claim.estimate.window).is_met([claim.estimate])
+        ]
+        plain = [
+            claim.fraction_seen
+            for claim in found
+            if 100.0 * claim.estimate.fraction_seen.value >= percent
+        ]
+        for who, own in (("rule met", met), ("plain estimate", plain)):
+            if own:
+                yield (
+                    f"{percent:g} %, {who}: {len(own)} of {len(found)} parts, truly "
+                    f"seen on average {100.0 * np.mean(own):.1f} %; of these "
+                    f"{np.mean(np.array(own) < percent / 100.0):.0%} have less"
+                )
+
+
+def calibration_figure(found: list[Claim], file: Path) -> None:
+    """Claimed against true share of minima seen, a panel a molecule."""
+    molecules = list(dict.fromkeys(claim.molecule for claim in found))
+    figure = Figure(figsize=(4.2 * len(molecules), 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for panel, molecule in enumerate(molecules, start=1):
+        axes = figure.add_subplot(1, len(molecules), panel)
+        axes.plot([0, 100], [0, 100], color="0.6", linewidth=0.8)
+        for index, window in enumerate(WINDOWS):
+            for part, marker in zip(PARTS, "^so", strict=True):
+                own = [
+                    claim
+                    for claim in found
+                    if (claim.molecule, claim.part, claim.estimate.window)
+                    == (molecule, part, window)
+                ]
+                true = np.array([100.0 * claim.fraction_seen for claim in own])
+                seen = [claim.estimate.fraction_seen for claim in own]
+                value, low, high = (
+                    100.0 * np.array([getattr(item, name) for item in seen])
+                    for name in ("value", "low", "high")
+                )
+                axes.errorbar(
+                    true,
+                    value,
+                    yerr=[value - low, high - value],
+                    fmt=marker,
+                    color=f"C{index}",
+                    markersize=4,
+                    linewidth=0.6,
+                    alpha=0.6,
+                    label=f"within {window:g} kJ/mol" if part == PARTS[-1] else None,
+                )
+        for part, marker in zip(PARTS, "^so", strict=True):
+            axes.plot([], [], marker, color="0.4", label=f"1/{part} of the draws")
+        axes.set_xlim(0.0, 102.0)
+        axes.set_ylim(0.0, 102.0)
+        axes.set_title(molecule)
+        axes.set_xlabel("minima seen, of those of the whole search, %")
+        if panel == 1:
+            axes.set_ylabel("minima seen, claimed (95 % interval), %")
+            axes.legend(fontsize="small", loc="upper left")
+    figure.savefig(file, dpi=110, metadata={"Software": None})
+
+
+def write_table(found: list[Claim], file: Path) -> None:
+    """All claims as CSV."""
+    ends = ("value", "low", "high")
+    columns = [f"claimed_{what}_{end}" for what in ("seen", "coverage") for end in ends]
+    heads = ["molecule", "part", "window_kj_per_mol", "draws", "hits", "minima_seen"]
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*heads, *columns, "true_seen", "true_coverage"])
+        for claim in found:
+            own = claim.estimate
+            claimed = [
+                f"{getattr(item, end):.4f}"
+                for item in (own.fraction_seen, own.coverage)
+                for end in ends
+            ]
+            first = [claim.molecule, f"1/{claim.part}", own.window]
+            counts = [own.n_draws, own.n_hits, own.n_seen]
+            true = [f"{claim.fraction_seen:.4f}", f"{claim.coverage:.4f}"]
+            writer.writerow([*first, *counts, *claimed, *true])
+
+
+def main(folder: Path, settings_files: list[Path]) -> None:
+    """Search, take apart, print and plot."""
+    found: list[Claim] = []
+    for settings_file in settings_files:
+        run = open_run(settings_file, folder / settings_file.stem)
+        if not (run.output / "landscape.csv").exists():
+            stages.predict(run, told)
+        draws = list(draws_of(stages.prepare(run, told)))
+        energies = np.zeros(1 + max(draw.minimum for draw in draws))
+        for draw in draws:
+            if draw.minimum >= 0:
+                energies[draw.minimum] = draw.energy
+        name = run.settings.molecule.name
+        found += claims(name, draws, energies)
+        order = in_step(
+            [draw.stream for draw in draws], np.array([draw.index for draw in draws])
+        )
+        minima = np.array([draw.minimum for draw in draws])[order]
+        print(f"{name}, the whole search of {len(draws)} draws:")
+        for sentence in completeness_sentences(estimate_completeness(minima, energies)):
+            print(f"  {sentence}")
+        picture = completeness_png(accumulate(minima, energies), name)
+        (folder / f"curve_{settings_file.stem}.png").write_bytes(picture)
+    print("\n".join(summary(found)))
+    print("\n".join(rules_met(found)))
+    write_table(found, folder / "completeness.csv")
+    calibration_figure(found, folder / "completeness.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
