@@ -242,6 +242,7 @@ def monomers(
 
 def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> None:
     """The result on the terminal, and what to do next."""
+    from csp.report.completeness_text import completeness_sentences
     from csp.report.summary import (
         CONFORMER_HEADINGS,
         OBSERVED_HEADINGS,
@@ -271,6 +272,9 @@ def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> 
         for sentence in observed_conformers(landscape, search.unit):
             console.print(escape(sentence))
         console.print()
+    for sentence in completeness_sentences(landscape.completeness):
+        console.print(escape(sentence))
+    console.print()
     title = f"{len(rows)} structures, the lowest first"
     console.print(terminal_table(chosen, title), "")
     console.print(

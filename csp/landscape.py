@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from csp.arrays import CellParameters
+from csp.arrays import CellParameters, Indices, Scalars
 from csp.comparison.duplicates import Candidate, unique
 from csp.comparison.invariants import average_minimum_distances
 from csp.comparison.match import ObservedMatch, match_observed
@@ -13,6 +13,12 @@ from csp.comparison.writing import cif_text
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.geometry import parameters_from_cell
+from csp.packing.completeness import (
+    Accumulation,
+    Completeness,
+    accumulate,
+    estimate_completeness,
+)
 from csp.packing.expansion import crystal_of
 from csp.potentials.bodies import FormulaUnit
 from csp.records import Progress, Relaxation, Status
@@ -80,11 +86,15 @@ class Landscape:
         minima: The lowest in energy first; rank 1 is the first.
         observed: For each observed form the structure most like it.
         counts: What became of the packings.
+        completeness: What the search says of the minima that it did not see.
+        accumulation: How they came in.
     """
 
     minima: tuple[Minimum, ...]
     observed: tuple[ObservedMatch, ...]
     counts: Counts
+    completeness: tuple[Completeness, ...]
+    accumulation: tuple[Accumulation, ...]
 
     def relative_energy(self, minimum: Minimum) -> float:
         """Energy above the lowest minimum, kJ/mol."""
@@ -142,7 +152,7 @@ def landscape_of(
     unit: FormulaUnit,
     observed: Mapping[str, Crystal],
     settings: ComparisonSettings,
-    counts: Counts,
+    found_by: tuple[Counts, Indices, Scalars],
     progress: Progress,
 ) -> Landscape:
     """The landscape of distinct minima.
@@ -152,9 +162,12 @@ def landscape_of(
         unit: What the crystals are made of.
         observed: Known forms by name.
         settings: When two crystals are one.
-        counts: What became of the packings.
+        found_by: What became of the packings; for each draw, in the order of the
+            search, the index of the refined minimum it led to or −1; and the energies
+            of these minima, kJ/mol.
         progress: Told of the slow parts.
     """
+    counts, draws, energies = found_by
     crystals = {end.name: crystal_of(end.packing, unit) for end in minima}
     matches = match_observed(list(crystals.items()), list(observed.items()), settings)
     names = _names_of(matches)
@@ -164,7 +177,13 @@ def landscape_of(
     ):
         found.append(_minimum(end, crystal, names.get(key, ""), settings))
         progress("finding symmetry", done, len(minima))
-    return Landscape(minima=tuple(found), observed=matches, counts=counts)
+    return Landscape(
+        minima=tuple(found),
+        observed=matches,
+        counts=counts,
+        completeness=estimate_completeness(draws, energies),
+        accumulation=accumulate(draws, energies),
+    )
 
 
 def candidate_of(end: Relaxation, crystal: Crystal) -> Candidate:

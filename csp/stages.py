@@ -16,11 +16,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+import numpy as np
+
 from csp import __version__
+from csp.arrays import Indices, Scalars
 from csp.conformers.monomers import ConformerSet
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.landscape import Counts, Landscape, distinct, landscape_of, within_window
+from csp.packing.completeness import estimate_completeness, in_step
 from csp.packing.placement import place, places_of
 from csp.packing.plan import Slot, Tally, draws_of_round, slots_of
 from csp.packing.sampling import as_point, sobol_points
@@ -133,19 +137,41 @@ class Course:
         first: Distinct minima with point charges.
         refined: Distinct minima of the full force field.
         tallies: Draws and valid minima of each slot.
-        draws: Names of all draws in the order of the rounds.
+        draws: All draws, round by round.
         endings: How many first relaxations ended with each status.
         n_refined: Minima of the first relaxation that converged with the full model.
         n_rounds: Rounds that are finished.
+        is_ended_by_rule: Whether the search ended early, by its ``stop_when``.
     """
 
     first: Pool
     refined: Pool
     tallies: list[Tally]
-    draws: list[str] = field(default_factory=list)
+    draws: list[CrystalKey] = field(default_factory=list)
     endings: Counter[Status] = field(default_factory=Counter)
     n_refined: int = 0
     n_rounds: int = 0
+    is_ended_by_rule: bool = False
+
+    def found_by(self) -> tuple[Indices, Scalars]:
+        """What each draw led to, as if all occupations had been drawn side by side.
+
+        Returns:
+            Index of its refined minimum, −1 for none; and the energies of these,
+            kJ/mol per formula unit.
+        """
+        numbers = {name: index for index, name in enumerate(self.refined.founders)}
+        ends = {
+            draw: numbers.get(self.refined.founder_of.get(first, ""), -1)
+            for draw, first in self.first.founder_of.items()
+        }
+        energies = [end.lattice_energy for end in self.refined.founders.values()]
+        order = in_step(
+            [f"{key.space_group}-{key.sites}" for key in self.draws],
+            np.array([key.draw for key in self.draws], dtype=int),
+        )
+        minima = np.array([ends.get(str(key), -1) for key in self.draws], dtype=int)
+        return minima[order], np.array(energies, dtype=float)
 
     def draws_to(self) -> dict[str, tuple[str, ...]]:
         """Of each refined minimum the names of all draws that lead to it, sorted."""
@@ -256,6 +282,7 @@ def steps(search: Search, course: Course, progress: Progress) -> Iterator[Step]:
         progress: Told of what is done between the steps.
     """
     settings = search.run.settings
+    rule = settings.packing.stop_rule
     for index in count():
         draws = draws_of_round(search.slots, course.tallies, index, settings.packing)
         if not any(draws):
@@ -267,6 +294,11 @@ def steps(search: Search, course: Course, progress: Progress) -> Iterator[Step]:
         yield Step(f"refining, round {index + 1}", parts)
         _add_refined(search, course, parts, index, progress)
         course.n_rounds = index + 1
+        if rule is not None:
+            estimates = estimate_completeness(*course.found_by(), (rule.window,))
+            if rule.is_met(estimates):
+                course.is_ended_by_rule = True
+                break
     yield Step("settling", finalists(search, course))
 
 
@@ -302,7 +334,7 @@ def _add_first(
 ) -> str:
     """Take up the first relaxations of a round; returns the list of the new minima."""
     ends = _read(search, [batch.name for batch in drawn])
-    course.draws += [end.name for end in ends]
+    course.draws += [end.packing.key for end in ends]
     course.endings.update(end.status for end in ends)
     valid = Counter(
         (end.packing.key.space_group, end.packing.key.sites)
@@ -425,7 +457,12 @@ def collect(search: Search, course: Course, progress: Progress) -> Landscape:
         n_unsettled=sum(end.status is not Status.CONVERGED for end in final),
     )
     return landscape_of(
-        minima, search.unit, search.observed, settings.comparison, counts, progress
+        minima,
+        search.unit,
+        search.observed,
+        settings.comparison,
+        (counts, *course.found_by()),
+        progress,
     )
 
 
@@ -449,6 +486,7 @@ def background_of(search: Search, course: Course) -> Background:
         reference=parameters.reference,
         slots=list(zip(search.slots, course.tallies, strict=True)),
         n_rounds=course.n_rounds,
+        stop_rule=str(settings.packing.stop_rule) if course.is_ended_by_rule else "",
         version=__version__,
     )
 

@@ -8,7 +8,7 @@ SPACE_GROUP_FREQUENCIES = {
     11: 0.4, 18: 0.4, 7: 0.4, 43: 0.4, 114: 0.3, 82: 0.3, 167: 0.2, 152: 0.2, 76: 0.2,
     92: 0.2, 113: 0.1, 58: 0.1, 198: 0.1, 161: 0.1, 205: 0.1, 20: 0.2, 41: 0.1,
     45: 0.1, 57: 0.1, 64: 0.1, 36: 0.1, 146: 0.2, 144: 0.1, 169: 0.1, 173: 0.1,
-    86: 0.1, 136: 0.1, 217: 0.1, 225: 0.1, 147: 0.1,
+    86: 0.1, 136: 0.1, 217: 0.1, 225: 0.1, 147: 0.1, 85: 0.1, 122: 0.1,
 }  # fmt: skip
 """Share of the space groups among crystals of molecules, %, rounded: the statistics of
 the Cambridge Structural Database (CCDC). They share out the search; no result depends
@@ -21,7 +21,7 @@ Pca2₁, Cc, Pc, P1."""
 STANDARD_SPACE_GROUPS = (
     *COMMON_SPACE_GROUPS,
     62, 60, 5, 148, 12, 13, 88, 56, 11, 18, 43, 114, 82, 113, 58, 167, 161, 205, 198,
-    217, 76, 92, 152, 144, 36, 41, 64, 146,
+    217, 76, 92, 152, 144, 36, 41, 45, 64, 146, 86, 85, 122, 169, 173,
 )  # fmt: skip
 """Those of nearly all organic crystals. In the rarer ones small symmetric molecules sit
 on special positions, as urea in P-42₁m or carbon dioxide in Pa-3."""
@@ -43,6 +43,7 @@ class Preset:
         independent: Numbers of independent molecules.
         largest_z_prime: Formula units in the asymmetric unit at most.
         rounds: Parts in which the search is made.
+        stop_when: When it ends early.
     """
 
     description: str
@@ -52,26 +53,29 @@ class Preset:
     independent: tuple[int, ...] = (1,)
     largest_z_prime: float = 1.0
     rounds: int = 4
+    stop_when: str = ""
 
 
 PRESETS = {
     "quick": Preset(
         "a first look, minutes on a laptop: the eleven commonest space groups, Z′ ≤ 1",
         COMMON_SPACE_GROUPS,
-        4000,
+        2000,
     ),
     "standard": Preset(
-        "for results that count: 39 space groups and all special positions, Z′ ≤ 1",
+        "for results that count: 45 space groups and all special positions, Z′ ≤ 1",
         STANDARD_SPACE_GROUPS,
-        8000,
-        rounds=8,
+        10_000,
+        rounds=10,
+        stop_when="95 % of minima within 5 kJ/mol seen",
     ),
     "thorough": Preset(
         "five times standard, and pairs of molecules on special positions",
         STANDARD_SPACE_GROUPS,
-        40_000,
+        50_000,
         independent=(1, 2),
-        rounds=16,
+        rounds=20,
+        stop_when="99 % of minima within 10 kJ/mol seen",
     ),
     "efficient-z2": Preset(
         "after standard: two independent molecules (Z′ = 2) in the common groups",
@@ -80,12 +84,14 @@ PRESETS = {
         independent=(2,),
         largest_z_prime=2.0,
         rounds=8,
+        stop_when="95 % of minima within 5 kJ/mol seen",
     ),
     "chiral": Preset(
         "an enantiopure compound: only groups without mirror images, Z′ ≤ 1",
         SOHNCKE_SPACE_GROUPS,
-        8000,
-        rounds=8,
+        10_000,
+        rounds=10,
+        stop_when="95 % of minima within 5 kJ/mol seen",
     ),
 }
 """The presets by name."""

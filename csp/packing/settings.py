@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from csp.packing.occupation import Extent
 from csp.packing.presets import PRESETS
+from csp.packing.stop_rule import StopRule, parse_stop_rule
 from csp.spacegroups import N_SPACE_GROUPS
 
 SpaceGroupNumber = Annotated[int, Field(ge=1, le=N_SPACE_GROUPS)]
@@ -79,7 +80,7 @@ class PackingSettings(BaseModel):
         "valid minimum wanted",
     )
     stop_when: str = Field(
-        "",
+        _STANDARD.stop_when,
         description='end the search early, like "95 % of minima within 10 kJ/mol '
         'seen", once its own estimate says so after a round; empty: never',
     )
@@ -114,6 +115,11 @@ class PackingSettings(BaseModel):
         return {**values, **given}
 
     @property
+    def stop_rule(self) -> StopRule | None:
+        """When the search ends early; None for never."""
+        return parse_stop_rule(self.stop_when) if self.stop_when else None
+
+    @property
     def extent(self) -> Extent:
         """Which asymmetric units are searched."""
         return Extent(
@@ -128,6 +134,11 @@ class PackingSettings(BaseModel):
         if len(set(values)) < len(values):
             raise ValueError("names a number twice: leave each in once")
         return values
+
+    @field_validator("stop_when")
+    @classmethod
+    def _a_rule(cls, text: str) -> str:
+        return str(parse_stop_rule(text)) if text else text
 
     @field_validator("volume_factors")
     @classmethod

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from csp.landscape import Landscape
 from csp.packing.plan import Slot, Tally
 from csp.potentials.bodies import FormulaUnit
+from csp.report.completeness_text import completeness_markdown
 from csp.report.tables import LandscapeRow, landscape_markdown, markdown_table
 from csp.spacegroups import symbols
 
@@ -31,6 +32,7 @@ class Background:
         failures: Why starting geometries led to no conformer, one sentence each.
         slots: Occupations searched, and what was drawn of each.
         n_rounds: Rounds of the search.
+        stop_rule: By which it ended early, or "".
         version: Of csp.
     """
 
@@ -48,6 +50,7 @@ class Background:
     reference: str
     slots: Sequence[tuple[Slot, Tally]]
     n_rounds: int
+    stop_rule: str
     version: str
 
 
@@ -169,13 +172,15 @@ def report_markdown(
         *(f"- No conformer: {failure}\n" for failure in background.failures),
         "## The search\n",
         _search_section(landscape, background),
+        "## How complete the search is\n",
+        "![minima seen against draws](completeness.png)\n",
+        completeness_markdown(landscape.completeness),
         "## What was not done\n",
         "- No structure was relaxed or ranked with quantum chemistry: energies are "
         "those of the force field.\n"
         "- Minima were tested for directions downhill that keep the size of the unit "
         "cell (wave vector Γ), not for those of larger cells.\n"
-        "- Molecules were rigid; temperature and zero-point motion are left out.\n"
-        "- How complete the search is was not estimated.\n",
+        "- Molecules were rigid; temperature and zero-point motion are left out.\n",
     ]
     return "\n".join(parts)
 
@@ -198,7 +203,7 @@ def _search_section(landscape: Landscape, background: Background) -> str:
     )
     return (
         markdown_table(_SEARCH_HEADINGS, draws)
-        + f"\nThe search was made in {background.n_rounds} rounds.\n"
+        + f"\n{_ended(background)}\n"
         + f"\nForce field: {background.force_field} ({background.reference}), with "
         f"{_ELECTROSTATICS[background.electrostatics]}.\n\n"
         f"- First relaxations, with point charges and short sums: {ends}; "
@@ -210,6 +215,14 @@ def _search_section(landscape: Landscape, background: Background) -> str:
         "group: they were left downhill, without the symmetry that forbids it, and "
         f"relaxed again; {counts.n_unsettled} came to no minimum and are left out.\n"
     )
+
+
+def _ended(background: Background) -> str:
+    """After how many rounds the search ended, and why."""
+    rounds = f"The search ended after {background.n_rounds} rounds, "
+    if background.stop_rule:
+        return f"{rounds}by its rule: {background.stop_rule}."
+    return f"{rounds}when the minima wanted were found or given up."
 
 
 _SEARCH_HEADINGS = (

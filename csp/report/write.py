@@ -5,6 +5,7 @@ from pathlib import Path
 
 from csp.files import write_atomically
 from csp.landscape import Landscape
+from csp.report.completeness_figure import completeness_png
 from csp.report.export import write_cifs, write_database
 from csp.report.figure import landscape_png
 from csp.report.summary import Background, report_markdown
@@ -25,5 +26,9 @@ def write_outputs(
     write_cifs(folder / "structures", landscape)
     title = f"{background.name}: {len(rows)} minima, {background.force_field}"
     write_atomically(folder / "landscape.png", landscape_png(rows, title))
+    curves = completeness_png(
+        landscape.accumulation, f"{background.name}: minima found"
+    )
+    write_atomically(folder / "completeness.png", curves)
     write_atomically(folder / "report.md", report_markdown(landscape, rows, background))
     return rows
