@@ -13,10 +13,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from csp import __version__
 from csp.arrays import Indices, Scalars
@@ -500,11 +502,17 @@ def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:
     """The whole prediction in this process, on threads."""
     search = prepare(run, progress)
     course = new_course(search)
-    for step in steps(search, course, progress):
-        _do_all(step, search, progress)
-    landscape = collect(search, course, progress)
-    report(search, course, landscape)
+    with one_thread_a_crystal():
+        for step in steps(search, course, progress):
+            _do_all(step, search, progress)
+        landscape = collect(search, course, progress)
+        report(search, course, landscape)
     return search, landscape
+
+
+def one_thread_a_crystal() -> AbstractContextManager[object]:
+    """Linear algebra without threads of its own: crystals are done side by side."""
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _do_all(step: Step, search: Search, progress: Progress) -> None:

@@ -60,14 +60,15 @@ def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
     order = (settings_file, output, tuple(overrides))
     tell = progress.get()
     search = _search(order)
-    for step in stages.steps(search, stages.new_course(search), tell):
-        total = len(step.pieces)
-        tell(step.name, 0, total)
-        futures = [do.submit(order, piece, piece.name) for piece in step.pieces]
-        for done, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            tell(step.name, done, total)
-    return rank(order)
+    with stages.one_thread_a_crystal():
+        for step in stages.steps(search, stages.new_course(search), tell):
+            total = len(step.pieces)
+            tell(step.name, 0, total)
+            futures = [do.submit(order, piece, piece.name) for piece in step.pieces]
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                tell(step.name, done, total)
+        return rank(order)
 
 
 def run_flow(

@@ -31,10 +31,6 @@ _SMALLEST_SPACING = 1.2
 _LEAST_CURVATURE = 1e-12
 _NOISE = 1e-5
 """kJ/mol per molecule; the lattice sums' ends may move the energy by less."""
-_DIFFERENCE = 1e-3
-"""Å; step of the differences that give a first Hessian."""
-_SOFTEST = 0.01
-"""Of the stiffest direction; a first guess takes none for softer."""
 _CURVATURE = 0.9
 """Where energies are no guide, a step must lessen the slope to this part of itself."""
 
@@ -84,7 +80,7 @@ Problem: TypeAlias = tuple[Images, Tables, Freedom]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _project(gradient: Gradient, problem: Problem, out: Array) -> None:
+def project(gradient: Gradient, problem: Problem, out: Array) -> None:
     """Gradient along the degrees of freedom, per molecule, kJ/mol/Å."""
     images, _, freedom = problem
     n_molecules = images.body.shape[0]
@@ -123,7 +119,7 @@ def _turned(vector: Array, rotation: Array) -> Array:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _moved(step: Array, state: State, freedom: Freedom) -> State:
+def moved_by(step: Array, state: State, freedom: Freedom) -> State:
     """The crystal after a step; the input is left alone."""
     cell, centres, rotations = state
     n_strain = freedom.strains.shape[0]
@@ -240,7 +236,7 @@ def _line_search(
     factor = 1.0
     is_sound = True
     while factor * length > _SHORTEST_STEP and evaluations < limits.evaluations:
-        trial = _moved(factor * step, state, freedom)
+        trial = moved_by(factor * step, state, freedom)
         is_sound = _has_sound_cell(trial[0], limits.volume)
         if not is_sound:
             factor *= 0.3
@@ -250,7 +246,7 @@ def _line_search(
         change = (new_energy - energy) / n_molecules
         is_lower = change <= _ARMIJO * factor * slope
         if not is_lower and change < _NOISE:
-            _project(out[0], problem, new_g)
+            project(out[0], problem, new_g)
             is_lower = abs((new_g * step).sum()) <= -_CURVATURE * slope
         if is_lower:
             return CONVERGED, factor, trial, new_energy, evaluations
@@ -261,7 +257,7 @@ def _line_search(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _room(state: State, freedom: Freedom) -> tuple[int, Gradient, Array]:
+def room_for(state: State, freedom: Freedom) -> tuple[int, Gradient, Array]:
     """Number of degrees of freedom, and where a gradient and energy terms go."""
     n = freedom.strains.shape[0]
     n += freedom.translations.shape[0] + freedom.rotations.shape[0]
@@ -270,39 +266,6 @@ def _room(state: State, freedom: Freedom) -> tuple[int, Gradient, Array]:
         np.zeros((3, 3)), np.zeros((n_bodies, 3)), np.zeros((n_bodies, 3))
     )
     return n, gradient, np.zeros(len(TERMS))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def inverse_hessian(state: State, problem: Problem) -> Array:
-    """Inverse of the Hessian along the degrees of freedom, made positive definite.
-
-    From forward differences of the gradient; eigenvalues are taken positive and no
-    smaller than a hundredth of the largest.
-    """
-    images, tables, freedom = problem
-    n, gradient, terms = _room(state, freedom)
-    here, there, step = np.zeros(n), np.zeros(n), np.zeros(n)
-    hessian = np.zeros((n, n))
-    energy_and_gradient(state, images, tables, gradient, terms)
-    _project(gradient, problem, here)
-    for k in range(n):
-        step[:] = 0.0
-        step[k] = _DIFFERENCE
-        moved = _moved(step, state, freedom)
-        energy_and_gradient(moved, images, tables, gradient, terms)
-        _project(gradient, problem, there)
-        for j in range(n):
-            hessian[k, j] += 0.5 * (there[j] - here[j]) / _DIFFERENCE
-            hessian[j, k] += 0.5 * (there[j] - here[j]) / _DIFFERENCE
-    values, vectors = np.linalg.eigh(hessian)
-    least = _SOFTEST * np.abs(values).max()
-    out = np.zeros((n, n))
-    for m in range(n):
-        stiffness = max(abs(values[m]), least)
-        for i in range(n):
-            for j in range(n):
-                out[i, j] += vectors[i, m] * vectors[j, m] / stiffness
-    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -322,11 +285,11 @@ def minimise(
         molecule, evaluations spent, and how it ended.
     """
     images, tables, freedom = problem
-    n, gradient, terms = _room(state, freedom)
+    n, gradient, terms = room_for(state, freedom)
     g, new_g = np.zeros(n), np.zeros(n)
     h = np.zeros((n, n))
     energy = energy_and_gradient(state, images, tables, gradient, terms)
-    _project(gradient, problem, g)
+    project(gradient, problem, g)
     evaluations, code = 1, STEP_LIMIT
     is_fresh = guess.shape[0] == 0
     if is_fresh:
@@ -352,7 +315,7 @@ def minimise(
             _reset(h, _FIRST_STEP / _largest(g))
             is_fresh = True
             continue
-        _project(gradient, problem, new_g)
+        project(gradient, problem, new_g)
         step *= factor
         change = new_g - g
         curvature = (step * change).sum()

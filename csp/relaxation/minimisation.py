@@ -10,13 +10,13 @@ from csp.potentials.kernels.energy import TERMS
 from csp.potentials.kernels.tables import Cutoffs, Pairs, Sites
 from csp.potentials.rigid_crystal import RigidCrystal, Tables
 from csp.records import Status
+from csp.relaxation.hessian_kernels import inverse_hessian
 from csp.relaxation.kernels import (
     CONVERGED,
     FELL_APART,
     Freedom,
     Limits,
     State,
-    inverse_hessian,
     minimise,
 )
 from csp.relaxation.moves import radii_of

@@ -18,17 +18,13 @@ from scipy.linalg import block_diag, helmert
 
 from csp.arrays import Matrix, Scalars, read_only
 from csp.geometry import volume
-from csp.potentials.kernels.energy import (
-    TERMS,
-    energy_and_gradient,
-    gradient_of_body,
-)
-from csp.potentials.kernels.tables import Gradient
 from csp.potentials.rigid_crystal import (
     RigidCrystal,
     Tables,
     expanded,
 )
+from csp.relaxation.hessian_kernels import hessian_rows
+from csp.relaxation.kernels import Freedom
 from csp.relaxation.minimisation import Sums, state_of
 from csp.relaxation.moves import Displacement, carried, radii_of
 from csp.spacegroups import symmetric_strains
@@ -128,78 +124,73 @@ def _displacement(vector: Scalars, lengths: Scalars) -> Displacement:
     )
 
 
-def _gradient(crystal: RigidCrystal, sums: Sums, body: int | None) -> Scalars:
-    """dE/d(shifts, turns, strains) per cell, kJ/mol.
-
-    Args:
-        crystal: All its molecules are bodies.
-        sums: Its tables.
-        body: Only the part of the energy in which this one has a share; None: all.
-    """
-    n = crystal.n_molecules
-    gradient = Gradient(np.zeros((3, 3)), np.zeros((n, 3)), np.zeros((n, 3)))
-    state = state_of(crystal)
-    if body is None:
-        terms = np.zeros(len(TERMS))
-        energy_and_gradient(state, crystal.images, sums, gradient, terms)
-    else:
-        gradient_of_body(state, body, crystal.images, sums, gradient)
-    strains = np.einsum("kij,ij->k", symmetric_strains(), gradient.strain)
-    return np.concatenate([gradient.centre.ravel(), gradient.rotation.ravel(), strains])
+def _all_moves(whole: RigidCrystal) -> Freedom:
+    """Every molecule in every direction and about every axis, and all strains."""
+    n = whole.n_molecules
+    axes = np.tile(np.eye(3), (n, 1))
+    owners = np.repeat(np.arange(n), 3)
+    return Freedom(
+        strains=symmetric_strains(),
+        size=float(np.cbrt(volume(whole.cell))),
+        translations=axes,
+        translation_owner=owners,
+        rotations=axes,
+        rotation_owner=owners,
+        radius=radii_of(whole),
+    )
 
 
 def _hessian(crystal: RigidCrystal, whole: RigidCrystal, sums: Sums) -> np.ndarray:
     """Second derivatives by all coordinates of the cell, kJ/mol/Å²."""
     n = whole.n_molecules
-    lengths = _lengths(whole)
-    hessian = np.zeros((len(lengths), len(lengths)))
+    problem = (whole.images, sums, _all_moves(whole))
+    state = state_of(whole)
+    size = 6 * n + _N_STRAINS
 
-    def row(coordinate: int, body: int | None) -> Scalars:
-        vector = np.zeros(len(lengths))
-        vector[coordinate] = 1.0
-        move = _displacement(vector, lengths)
-        up, down = (
-            _gradient(move.applied(whole, sign * _STEP), sums, body)
-            for sign in (1.0, -1.0)
-        )
-        return np.asarray((up - down) / (2.0 * _STEP * lengths))
+    def rows_of(coordinates: np.ndarray) -> np.ndarray:
+        # the minimiser counts strains first
+        chosen = (coordinates + _N_STRAINS) % size
+        rows = n * hessian_rows(chosen, state, problem, _STEP)
+        return np.roll(rows, -_N_STRAINS, axis=1)
 
+    hessian = np.zeros((size, size))
+    hessian[6 * n :] = rows_of(np.arange(6 * n, size))
     images = crystal.images
-    for k in range(_N_STRAINS):
-        hessian[6 * n + k] = row(6 * n + k, None)
     for body, first in enumerate(images.first.tolist()):
-        own = [3 * first + k for k in range(3)]
-        own += [3 * n + index for index in own]
-        rows = np.array([row(index, first) for index in own])
+        shifts = 3 * first + np.arange(3)
+        rows = rows_of(np.concatenate([shifts, 3 * n + shifts]))
         for image in np.flatnonzero(images.body == body):
             moved = carried(whole, images.rotation[image], images.translation[image])
-            turn = _turn(images.cartesian[image], n)
-            there = [3 * image + k for k in range(3)]
-            there += [3 * n + index for index in there]
-            hessian[there] = (
-                turn[np.ix_(there, there)] @ _permuted(rows, moved, n) @ turn.T
-            )
+            turned = _turned_columns(rows, images.cartesian[image], moved, n)
+            there = 3 * image + np.arange(3)
+            hessian[np.concatenate([there, 3 * n + there])] = turned
     hessian[:, 6 * n :] = hessian[6 * n :].T
     return 0.5 * (hessian + hessian.T)
 
 
-def _turn(matrix: Matrix, n: int) -> np.ndarray:
-    """How an operation turns the coordinates of n molecules and the strains."""
+def _turned_columns(
+    rows: np.ndarray, matrix: Matrix, source: np.ndarray, n: int
+) -> np.ndarray:
+    """The rows of a molecule's shifts and turns, carried over by an operation.
+
+    Args:
+        rows: Of the molecule; shape (6, 6 n + 6).
+        matrix: Of the operation, Cartesian.
+        source: For each molecule the one that is carried to its place.
+        n: Molecules in the cell.
+    """
     axial = np.linalg.det(matrix) * matrix
+    own = block_diag(matrix, axial)
+    shifts = rows[:, : 3 * n].reshape(6, n, 3)[:, source] @ matrix.T
+    turns = rows[:, 3 * n : 6 * n].reshape(6, n, 3)[:, source] @ axial.T
     units = symmetric_strains()
-    strains = np.einsum(
-        "aij,ik,bkl,jl->ab", units, matrix, units, matrix, optimize=True
-    )
-    return np.asarray(block_diag(*[matrix] * n, *[axial] * n, strains))
-
-
-def _permuted(rows: np.ndarray, source: np.ndarray, n: int) -> np.ndarray:
-    """Rows of the Hessian with the molecules' columns in the order of ``source``."""
-    shifts = rows[:, : 3 * n].reshape(-1, n, 3)[:, source].reshape(len(rows), -1)
-    turns = rows[:, 3 * n : 6 * n].reshape(-1, n, 3)[:, source]
-    return np.concatenate(
-        [shifts, turns.reshape(len(rows), -1), rows[:, 6 * n :]], axis=1
-    )
+    strains = np.einsum("aij,bij->ab", units, matrix @ units @ matrix.T)
+    columns = [
+        shifts.reshape(6, -1),
+        turns.reshape(6, -1),
+        rows[:, 6 * n :] @ strains.T,
+    ]
+    return np.asarray(own @ np.concatenate(columns, axis=1))
 
 
 def _complement_of_translations(n: int) -> np.ndarray:
