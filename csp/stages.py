@@ -512,7 +512,8 @@ def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:
 
 def one_thread_a_crystal() -> AbstractContextManager[object]:
     """Linear algebra without threads of its own: crystals are done side by side."""
-    return threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def _do_all(step: Step, search: Search, progress: Progress) -> None:
