@@ -147,25 +147,44 @@ def _main(
 
 
 def init(
-    source: Annotated[
-        str,
-        typer.Argument(help="A SMILES string, or an .xyz, .sdf, .mol or .cif file."),
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="A SMILES string, or an .xyz, .sdf, .mol or .cif file; for a "
+            "co-crystal, hydrate or salt every molecule of the formula unit.",
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What to call the molecule.")] = "molecule",
+    name: Annotated[str, typer.Option(help="What to call the compound.")] = "molecule",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="Named search: quick, standard, thorough, efficient-z2 or chiral."
+        ),
+    ] = "standard",
 ) -> None:
-    """Write a settings file with every key, what it means and its default."""
+    """Write a settings file with every key, what it means and its default.
+
+    A hydrate of oxalic acid: csp init "OC(=O)C(=O)O" O O --name "oxalic acid dihydrate"
+    """
     with explained():
         from csp.conformers.reading import is_file_name, read_molecule
+        from csp.packing.presets import preset_named
         from csp.settings import template
 
-        read_molecule(source, Path(), name, 0)
+        wanted = preset_named(preset)
         path = output or Path(f"{name.replace(' ', '_')}.toml")
-        if is_file_name(source) and not Path(source).is_absolute():
-            source = os.path.relpath(source, path.parent)
-        text = template(source, name)
+        written = []
+        for source in sources:
+            read_molecule(source, Path(), name, None)
+            is_relative = is_file_name(source) and not Path(source).is_absolute()
+            written.append(
+                os.path.relpath(source, path.parent) if is_relative else source
+            )
+        text = template(written, name, wanted)
         try:
             with path.open("x", encoding="utf-8") as stream:
                 stream.write(text)

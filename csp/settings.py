@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from csp.comparison.settings import ComparisonSettings
 from csp.conformers.settings import MoleculeSettings
 from csp.errors import InputError
-from csp.packing.settings import PackingSettings
+from csp.packing.presets import PresetName
+from csp.packing.settings import STANDARD_PRESET, PackingSettings
 from csp.potentials.settings import PotentialSettings
 from csp.relaxation.settings import RelaxationSettings
 
@@ -202,16 +203,27 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
-def template(source: str, name: str) -> str:
+def template(
+    sources: Sequence[str], name: str, preset: PresetName = STANDARD_PRESET
+) -> str:
     """A settings file with every key, what it means and its default.
 
     Keys at their default are commented out, so that the file says what differs.
+
+    Args:
+        sources: The molecules of the formula unit.
+        name: Of the compound.
+        preset: Whose values the search has.
     """
     lines = [
         "# Settings of a crystal structure prediction. Every key is here; those that",
         "# are commented out have the value shown. Run it with: csp run THIS_FILE",
     ]
-    given = {"source": source, "name": name}
+    source = sources[0] if len(sources) == 1 else tuple(sources)
+    given = {("molecule", "source"): source, ("molecule", "name"): name}
+    if preset != STANDARD_PRESET:
+        given["packing", "preset"] = preset
+    searched = PackingSettings(preset=preset)
     for section, field in Settings.model_fields.items():
         model = _section(field)
         if model is None:
@@ -223,8 +235,10 @@ def template(source: str, name: str) -> str:
             lines += textwrap.wrap(
                 meaning, 88, initial_indent="# ", subsequent_indent="# "
             )
-            if section == "molecule" and key in given:
-                lines.append(f"{key} = {_toml(given[key])}")
+            if (section, key) in given:
+                lines.append(f"{key} = {_toml(given[section, key])}")
+            elif section == "packing":
+                lines.append(f"# {key} = {_toml(getattr(searched, key))}")
             else:
                 lines.append(f"# {key} = {_default(entry)}")
     return "\n".join(lines) + "\n"

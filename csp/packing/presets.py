@@ -1,6 +1,11 @@
 """Named searches: which space groups, how many minima, how many molecules."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+from csp.errors import InputError
+
+PresetName = Literal["quick", "standard", "thorough", "efficient-z2", "chiral"]
 
 SPACE_GROUP_FREQUENCIES = {
     14: 34.0, 2: 25.0, 15: 8.3, 19: 7.0, 4: 5.1, 61: 3.3, 33: 1.4, 62: 1.2, 9: 1.1,
@@ -56,7 +61,7 @@ class Preset:
     stop_when: str = ""
 
 
-PRESETS = {
+PRESETS: dict[PresetName, Preset] = {
     "quick": Preset(
         "a first look, minutes on a laptop: the eleven commonest space groups, Z′ ≤ 1",
         COMMON_SPACE_GROUPS,
@@ -95,3 +100,17 @@ PRESETS = {
     ),
 }
 """The presets by name."""
+
+
+def preset_named(name: str) -> PresetName:
+    """The name of a preset, checked.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    for known in get_args(PresetName):
+        if name == known:
+            return known  # type: ignore[no-any-return]
+    raise InputError(
+        f"there is no preset {name!r}: choose one of {', '.join(get_args(PresetName))}"
+    )

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from csp.packing.occupation import Extent
-from csp.packing.presets import PRESETS
+from csp.packing.presets import PRESETS, PresetName
 from csp.packing.stop_rule import StopRule, parse_stop_rule
 from csp.spacegroups import N_SPACE_GROUPS
 
 SpaceGroupNumber = Annotated[int, Field(ge=1, le=N_SPACE_GROUPS)]
-PresetName = Literal["quick", "standard", "thorough", "efficient-z2", "chiral"]
-_STANDARD = PRESETS["standard"]
+STANDARD_PRESET: PresetName = "standard"
+_STANDARD = PRESETS[STANDARD_PRESET]
 
 
 class PackingSettings(BaseModel):
@@ -23,7 +23,7 @@ class PackingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: PresetName = Field(
-        "standard",
+        STANDARD_PRESET,
         description="a named search whose values the keys below take unless they are "
         "given: "
         + "; ".join(f"{name}: {own.description}" for name, own in PRESETS.items()),
