@@ -1,8 +1,8 @@
 """What the estimate of completeness claims against the truth of a longer search.
 
 Searches of the settings files given are run, or read if they are finished. Of each, all
-tenth parts of the draws in every stream (space group and site) are taken for searches of
-their own, and smaller parts down to a two-hundredth. What such a part claims to have
+tenth parts of the draws in every stream (space group and site) are taken for searches
+of their own, and smaller parts down to a two-hundredth. What such a part claims to have
 seen of the minima in each window of energy is set against the share that it has of the
 minima that the whole search found:
 

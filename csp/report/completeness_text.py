@@ -38,8 +38,8 @@ def _sentence(estimate: Completeness) -> str:
     return (
         f"{where}: {estimate.n_seen} {minima} seen, an estimated {missing.value:.0f} "
         f"({missing.low:.0f}–{missing.high:.0f}; Chao's lower bound "
-        f"{estimate.least_unseen:.0f}) not, so {_percent(estimate.fraction_seen)} seen; "
-        f"coverage {_percent(estimate.coverage)}"
+        f"{estimate.least_unseen:.0f}) not, so {_percent(estimate.fraction_seen)} "
+        f"seen; coverage {_percent(estimate.coverage)}"
     )
 
 
