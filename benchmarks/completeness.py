@@ -1,16 +1,17 @@
 """What the estimate of completeness claims against the truth of a longer search.
 
-Searches of the settings files given are run, or read if they are finished. Of each, a
-tenth of the draws in every stream (space group and site) is taken for a search of its
-own, also a twentieth and a fortieth. What such a part claims to have seen of the minima
-in each window of energy is set against the share that it has of the minima that the
-whole search found:
+Searches of the settings files given are run, or read if they are finished. Of each, all
+tenth parts of the draws in every stream (space group and site) are taken for searches
+of their own, and smaller parts down to a two-hundredth. What such a part claims to have
+seen of the minima in each window of energy is set against the share that it has of the
+minima that the whole search found:
 
     python benchmarks/completeness.py FOLDER SETTINGS.toml [SETTINGS.toml …]
 
-FOLDER gets ``completeness.csv``, ``completeness.png``, and of each search the curve
-that a report shows. The whole search is not complete either: its own estimate is
-printed beside it.
+This is done for the landscape, and for the minima of the first relaxations with point
+charges, which are many more and much harder to find. FOLDER gets ``completeness.csv``,
+``completeness.png``, and of each search the curve that a report shows. The whole search
+is not complete either: its own estimate is printed beside it.
 """
 
 import csv
@@ -39,7 +40,8 @@ from csp.report.completeness_figure import completeness_png
 from csp.report.completeness_text import completeness_sentences
 from csp.runs import open_run
 
-PARTS = (40, 20, 10)
+PARTS = (200, 100, 40, 20, 10)
+LANDSCAPE, FIRST = "landscape", "first relaxations"
 
 
 class Draw(NamedTuple):
@@ -52,9 +54,9 @@ class Draw(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a part of a search says of itself, and what is true by the whole search."""
+    """What a part of a search says of itself, and what is true by the whole of it."""
 
-    molecule: str
+    search: str
     part: int
     estimate: Completeness
     fraction_seen: float
@@ -67,7 +69,7 @@ def told(stage: str, done: int, total: int) -> None:
         print(f"{stage}: {total} done", flush=True)
 
 
-def draws_of(search: stages.Search) -> Iterator[Draw]:
+def draws_of(search: stages.Search, which: str) -> Iterator[Draw]:
     """Of every draw of a finished search, the distinct minimum it ended in.
 
     This is all that the benchmark knows of how searches are stored.
@@ -78,13 +80,18 @@ def draws_of(search: stages.Search) -> Iterator[Draw]:
     def ends(names: list[str]) -> list[Relaxation]:
         return [Relaxation.from_row(row) for name in names for row in store.read(name)]
 
-    minima = distinct(
-        ends([part.name for part in stages.finalists(search, told)]),
-        {label: model.molecule for label, model in search.models.items()},
-        settings.comparison,
-        settings.landscape.energy_window_kj_per_mol,
-        told,
-    )
+    if which == FIRST:
+        minima = ends(
+            list(dict.fromkeys(p.source for p in stages.shortlist(search, told)))
+        )
+    else:
+        minima = distinct(
+            ends([part.name for part in stages.finalists(search, told)]),
+            {label: model.molecule for label, model in search.models.items()},
+            settings.comparison,
+            settings.landscape.energy_window_kj_per_mol,
+            told,
+        )
     minimum_of = {name: i for i, end in enumerate(minima) for name in end.draws}
     for batch in stages.batches(search):
         for end in ends([batch.name]):
@@ -94,7 +101,7 @@ def draws_of(search: stages.Search) -> Iterator[Draw]:
             yield Draw(f"{key.space_group}{key.site}", key.draw, minimum, energy)
 
 
-def claims(molecule: str, draws: list[Draw], energies: np.ndarray) -> Iterator[Claim]:
+def claims(search: str, draws: list[Draw], energies: np.ndarray) -> Iterator[Claim]:
     """Of all parts of a search."""
     minima = np.array([draw.minimum for draw in draws])
     index = np.array([draw.index for draw in draws])
@@ -109,7 +116,7 @@ def claims(molecule: str, draws: list[Draw], energies: np.ndarray) -> Iterator[C
                 others = minima[~is_own & np.isin(minima, inside)]
                 own = np.unique(minima[is_own])
                 yield Claim(
-                    molecule,
+                    search,
                     part,
                     estimate,
                     float(np.isin(inside, own).mean()),
@@ -120,15 +127,15 @@ def claims(molecule: str, draws: list[Draw], energies: np.ndarray) -> Iterator[C
 def summary(found: list[Claim]) -> Iterator[str]:
     """Rows of a Markdown table: means of the parts of one size."""
     yield (
-        "| molecule | draws | window | seen, truly | claimed (mean interval) "
+        "| search | draws | window | seen, truly | claimed (mean interval) "
         "| truth in interval | truth below it | coverage, truly | claimed "
         "| truth in interval |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|"
     groups: dict[tuple[str, int, float], list[Claim]] = defaultdict(list)
     for claim in found:
-        groups[claim.molecule, claim.part, claim.estimate.window].append(claim)
-    for (molecule, _, window), own in groups.items():
+        groups[claim.search, claim.part, claim.estimate.window].append(claim)
+    for (search, _, window), own in groups.items():
         seen = [claim.estimate.fraction_seen for claim in own]
         known = [claim.estimate.coverage for claim in own]
         true_seen = [claim.fraction_seen for claim in own]
@@ -145,7 +152,7 @@ def summary(found: list[Claim]) -> Iterator[str]:
             for name in ("value", "low", "high")
         ]
         yield (
-            f"| {molecule} | {n_draws:.0f} | {window:g} | "
+            f"| {search} | {n_draws:.0f} | {window:g} | "
             f"{100.0 * np.mean(true_seen):.0f} % | {bounds[0]:.0f} % ({bounds[1]:.0f}–"
             f"{bounds[2]:.0f}) | {100.0 * inside:.0f} % | {100.0 * below:.0f} % | "
             f"{100.0 * np.mean(true_known):.1f} % | "
@@ -177,47 +184,44 @@ def rules_met(found: list[Claim]) -> Iterator[str]:
 
 
 def calibration_figure(found: list[Claim], file: Path) -> None:
-    """Claimed against true share of minima seen, a panel a molecule."""
-    molecules = list(dict.fromkeys(claim.molecule for claim in found))
-    figure = Figure(figsize=(4.2 * len(molecules), 4.6), layout="constrained")
+    """Claimed against true share of minima seen: means of the parts of each size."""
+    searches = list(dict.fromkeys(claim.search for claim in found))
+    n_rows = -(-len(searches) // 2)
+    figure = Figure(figsize=(8.4, 4.2 * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
-    for panel, molecule in enumerate(molecules, start=1):
-        axes = figure.add_subplot(1, len(molecules), panel)
+    for panel, search in enumerate(searches, start=1):
+        axes = figure.add_subplot(n_rows, 2, panel)
         axes.plot([0, 100], [0, 100], color="0.6", linewidth=0.8)
         for index, window in enumerate(WINDOWS):
-            for part, marker in zip(PARTS, "^so", strict=True):
+            points = []
+            for part in PARTS:
                 own = [
                     claim
                     for claim in found
-                    if (claim.molecule, claim.part, claim.estimate.window)
-                    == (molecule, part, window)
+                    if (claim.search, claim.part, claim.estimate.window)
+                    == (search, part, window)
                 ]
-                true = np.array([100.0 * claim.fraction_seen for claim in own])
                 seen = [claim.estimate.fraction_seen for claim in own]
-                value, low, high = (
-                    100.0 * np.array([getattr(item, name) for item in seen])
-                    for name in ("value", "low", "high")
-                )
-                axes.errorbar(
-                    true,
-                    value,
-                    yerr=[value - low, high - value],
-                    fmt=marker,
-                    color=f"C{index}",
-                    markersize=4,
-                    linewidth=0.6,
-                    alpha=0.6,
-                    label=f"within {window:g} kJ/mol" if part == PARTS[-1] else None,
-                )
-        for part, marker in zip(PARTS, "^so", strict=True):
-            axes.plot([], [], marker, color="0.4", label=f"1/{part} of the draws")
-        axes.set_xlim(0.0, 102.0)
-        axes.set_ylim(0.0, 102.0)
-        axes.set_title(molecule)
-        axes.set_xlabel("minima seen, of those of the whole search, %")
-        if panel == 1:
-            axes.set_ylabel("minima seen, claimed (95 % interval), %")
-            axes.legend(fontsize="small", loc="upper left")
+                rows = [(item.value, item.low, item.high) for item in seen]
+                true = np.mean([claim.fraction_seen for claim in own])
+                points.append([true, *np.mean(rows, axis=0)])
+            true, value, low, high = 100.0 * np.array(points).T
+            axes.errorbar(
+                true + 0.4 * (index - 1),  # beside one another where all are complete
+                value,
+                yerr=[value - low, high - value],
+                fmt="o-",
+                color=f"C{index}",
+                markersize=4,
+                linewidth=0.9,
+                label=f"within {window:g} kJ/mol",
+            )
+        axes.set_xlim(0.0, 104.0)
+        axes.set_ylim(0.0, 104.0)
+        axes.set_title(search, fontsize="medium")
+        axes.set_xlabel("seen, of the minima of the whole search, %")
+        axes.set_ylabel("claimed (95 % interval), %")
+        axes.legend(fontsize="small", loc="upper left")
     figure.savefig(file, dpi=110, metadata={"Software": None})
 
 
@@ -225,7 +229,7 @@ def write_table(found: list[Claim], file: Path) -> None:
     """All claims as CSV."""
     ends = ("value", "low", "high")
     columns = [f"claimed_{what}_{end}" for what in ("seen", "coverage") for end in ends]
-    heads = ["molecule", "part", "window_kj_per_mol", "draws", "hits", "minima_seen"]
+    heads = ["search", "part", "window_kj_per_mol", "draws", "hits", "minima_seen"]
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow([*heads, *columns, "true_seen", "true_coverage"])
@@ -236,10 +240,27 @@ def write_table(found: list[Claim], file: Path) -> None:
                 for item in (own.fraction_seen, own.coverage)
                 for end in ends
             ]
-            first = [claim.molecule, f"1/{claim.part}", own.window]
+            first = [claim.search, f"1/{claim.part}", own.window]
             counts = [own.n_draws, own.n_hits, own.n_seen]
             true = [f"{claim.fraction_seen:.4f}", f"{claim.coverage:.4f}"]
             writer.writerow([*first, *counts, *claimed, *true])
+
+
+def examined(name: str, draws: list[Draw], picture: Path) -> list[Claim]:
+    """Claims of the parts of a search; its own are printed and drawn."""
+    energies = np.zeros(1 + max(draw.minimum for draw in draws))
+    for draw in draws:
+        if draw.minimum >= 0:
+            energies[draw.minimum] = draw.energy
+    order = in_step(
+        [draw.stream for draw in draws], np.array([draw.index for draw in draws])
+    )
+    minima = np.array([draw.minimum for draw in draws])[order]
+    print(f"{name}, the whole search of {len(draws)} draws:")
+    for sentence in completeness_sentences(estimate_completeness(minima, energies)):
+        print(f"  {sentence}")
+    picture.write_bytes(completeness_png(accumulate(minima, energies), name))
+    return list(claims(name, draws, energies))
 
 
 def main(folder: Path, settings_files: list[Path]) -> None:
@@ -249,22 +270,14 @@ def main(folder: Path, settings_files: list[Path]) -> None:
         run = open_run(settings_file, folder / settings_file.stem)
         if not (run.output / "landscape.csv").exists():
             stages.predict(run, told)
-        draws = list(draws_of(stages.prepare(run, told)))
-        energies = np.zeros(1 + max(draw.minimum for draw in draws))
-        for draw in draws:
-            if draw.minimum >= 0:
-                energies[draw.minimum] = draw.energy
-        name = run.settings.molecule.name
-        found += claims(name, draws, energies)
-        order = in_step(
-            [draw.stream for draw in draws], np.array([draw.index for draw in draws])
-        )
-        minima = np.array([draw.minimum for draw in draws])[order]
-        print(f"{name}, the whole search of {len(draws)} draws:")
-        for sentence in completeness_sentences(estimate_completeness(minima, energies)):
-            print(f"  {sentence}")
-        picture = completeness_png(accumulate(minima, energies), name)
-        (folder / f"curve_{settings_file.stem}.png").write_bytes(picture)
+        search = stages.prepare(run, told)
+        for which in (LANDSCAPE, FIRST):
+            name = f"{run.settings.molecule.name}, {which}"
+            own = list(draws_of(search, which))
+            picture = (
+                folder / f"curve_{settings_file.stem}_{which.replace(' ', '_')}.png"
+            )
+            found += examined(name, own, picture)
     print("\n".join(summary(found)))
     print("\n".join(rules_met(found)))
     write_table(found, folder / "completeness.csv")

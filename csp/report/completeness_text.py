@@ -37,8 +37,8 @@ def _sentence(estimate: Completeness) -> str:
     minima = "minimum" if estimate.n_seen == 1 else "minima"
     return (
         f"{where}: {estimate.n_seen} {minima} seen, an estimated {missing.value:.0f} "
-        f"({missing.low:.0f}–{missing.high:.0f}) not and at least "
-        f"{estimate.least_unseen:.0f} (Chao), so {_percent(estimate.fraction_seen)} "
+        f"({missing.low:.0f}–{missing.high:.0f}; Chao's lower bound "
+        f"{estimate.least_unseen:.0f}) not, so {_percent(estimate.fraction_seen)} "
         f"seen; coverage {_percent(estimate.coverage)}"
     )
 

@@ -39,8 +39,8 @@ def test_a_window_is_told_in_one_sentence():
         least_unseen=1.3,
     )
     assert completeness_sentences([estimate]) == [
-        "within 5 kJ/mol: 37 minima seen, an estimated 2 (0–6) not and at least 1 "
-        "(Chao), so 94.6 % (86.4–100.0) seen; coverage 98.1 % (97.0–99.0)"
+        "within 5 kJ/mol: 37 minima seen, an estimated 2 (0–6; Chao's lower bound 1) "
+        "not, so 94.6 % (86.4–100.0) seen; coverage 98.1 % (97.0–99.0)"
     ]
 
 
