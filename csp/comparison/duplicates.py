@@ -10,7 +10,7 @@ import numpy as np
 from csp.arrays import Matrix, Scalars, read_only
 from csp.comparison.overlay import compare_packings
 from csp.comparison.settings import ComparisonSettings
-from csp.comparison.shells import PackingShells, packing_shells
+from csp.comparison.shells import Hydrogens, PackingShells, packing_shells
 from csp.crystal import Crystal
 from csp.errors import InputError
 
@@ -176,9 +176,7 @@ def _packing_test(
 
     @lru_cache(maxsize=REMEMBERED)
     def shells(key: str) -> PackingShells:
-        return packing_shells(
-            crystal_of(key), settings.n_molecules, polar_hydrogens=True
-        )
+        return packing_shells(crystal_of(key), settings.n_molecules, Hydrogens.POLAR)
 
     def same_packing(first: str, second: str) -> bool:
         match = compare_packings(shells(first), shells(second), settings.tolerances)

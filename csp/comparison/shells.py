@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -30,6 +31,18 @@ WIDER_PLUS = 0.5
 """And this much more, Å."""
 THIN = 0.25
 """Atoms whose spread off a line is smaller, Å, lie on it."""
+
+
+class Hydrogens(Enum):
+    """Which hydrogens count when molecules are compared.
+
+    ``NEEDED``: only those of molecules whose other atoms lie on a line, so that the
+    orientation would be open; ``POLAR``: those not bonded to carbon, too; ``ALL``.
+    """
+
+    NEEDED = "needed"
+    POLAR = "polar"
+    ALL = "all"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,23 +99,23 @@ class _Molecules:
 
 
 def packing_shells(
-    crystal: Crystal, n_molecules: int = 15, *, polar_hydrogens: bool = False
+    crystal: Crystal,
+    n_molecules: int = 15,
+    hydrogens: Hydrogens = Hydrogens.NEEDED,
 ) -> PackingShells:
     """What :func:`csp.comparison.overlay.compare_packings` needs to know of a crystal.
-
-    Hydrogens are left out where the other atoms fix the orientation of the molecule.
 
     Args:
         crystal: Any cell of it.
         n_molecules: Molecules in a cluster, the central one included.
-        polar_hydrogens: Whether hydrogens that are not bonded to carbon count.
+        hydrogens: Which hydrogens count.
 
     Raises:
         InputError: If ``n_molecules`` is less than 2 or there are only single atoms.
     """
     if n_molecules < 2:  # noqa: PLR2004
         raise InputError(f"n_molecules must be at least 2, got {n_molecules}")
-    molecules = _molecules(crystal, polar_hydrogens=polar_hydrogens)
+    molecules = _molecules(crystal, hydrogens)
     shells: list[Shell] = []
     seen: list[tuple[int, Scalars]] = []
     for centre in np.flatnonzero(molecules.sizes > 1).tolist():
@@ -126,14 +139,14 @@ def _is_same(first: np.ndarray, second: np.ndarray) -> bool:
     return bool(np.abs(first[:n] - second[:n]).max() < SAME_CONTACT)
 
 
-def _molecules(crystal: Crystal, *, polar_hydrogens: bool) -> _Molecules:
+def _molecules(crystal: Crystal, hydrogens: Hydrogens) -> _Molecules:
     graphs: list[MolecularGraph] = []
     kinds, parts = [], []
     for molecule in range(crystal.n_molecules):
         atoms = crystal.molecule_of_atom == molecule
         numbers, positions = crystal.atomic_numbers[atoms], crystal.positions[atoms]
         bonds = molecular_bonds(numbers, positions)
-        kept = _compared_atoms(numbers, positions, bonds, polar=polar_hydrogens)
+        kept = _compared_atoms(numbers, positions, bonds, hydrogens)
         new_index = np.cumsum(kept) - 1
         inner = new_index[bonds[kept[bonds].all(axis=1)]]
         graph = molecular_graph(numbers[kept], inner)
@@ -160,10 +173,12 @@ def _kind(graph: MolecularGraph, graphs: list[MolecularGraph]) -> tuple[int, Ind
 
 
 def _compared_atoms(
-    numbers: AtomicNumbers, positions: Positions, bonds: Bonds, *, polar: bool
+    numbers: AtomicNumbers, positions: Positions, bonds: Bonds, hydrogens: Hydrogens
 ) -> Mask:
     kept = np.asarray(numbers != HYDROGEN)
-    if polar:
+    if hydrogens is Hydrogens.ALL:
+        return np.full_like(kept, 1)
+    if hydrogens is Hydrogens.POLAR:
         carbon_bound = np.zeros(len(numbers), dtype=bool)
         for first, second in (bonds.T, bonds.T[::-1]):
             carbon_bound[first[numbers[second] == CARBON]] = True

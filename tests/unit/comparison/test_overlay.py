@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from csp.comparison.graphs import MolecularGraph, isomorphisms
 from csp.comparison.molecules import crystal_of_atoms
 from csp.comparison.overlay import Tolerances, compare_packings, packing_match
-from csp.comparison.shells import packing_shells
+from csp.comparison.shells import Hydrogens, packing_shells
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.geometry import rotation_from_vector
@@ -162,8 +162,8 @@ def test_hydrogens_count_only_if_asked(beta):
     moved = Crystal(beta.cell, beta.atomic_numbers, positions, beta.molecule_of_atom, 2)
     assert packing_match(beta, moved).rmsd < 1e-9
     with_hydrogens = compare_packings(
-        packing_shells(beta, polar_hydrogens=True),
-        packing_shells(moved, polar_hydrogens=True),
+        packing_shells(beta, hydrogens=Hydrogens.POLAR),
+        packing_shells(moved, hydrogens=Hydrogens.POLAR),
     )
     assert with_hydrogens.rmsd > 0.2
 
