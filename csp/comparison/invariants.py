@@ -1,10 +1,9 @@
 """Average minimum distances: a fingerprint that no choice of cell can change."""
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from csp.arrays import Matrix, Scalars, read_only
-from csp.comparison.molecules import images
+from csp.comparison.kernels.distances import nearest_distances
 from csp.comparison.reduction import niggli_cell
 from csp.crystal import Crystal
 from csp.errors import InputError
@@ -47,22 +46,18 @@ def average_minimum_distances(
 def neighbour_distances(crystal: Crystal, n_neighbours: int) -> Matrix:
     """Distances (Å) from each atom of the cell to its nearest atoms, ascending."""
     cell = niggli_cell(crystal.cell)
-    fractional = crystal.positions @ np.linalg.inv(cell)
+    inverse = np.linalg.inv(cell)
+    fractional = crystal.positions @ inverse
     wrapped = fractional - np.floor(fractional)
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    heights = 1.0 / np.linalg.norm(inverse, axis=0)
     n_atoms = len(wrapped)
     # a sphere of this radius holds the neighbours if atoms are spread evenly
     ball = 3.0 * (n_neighbours + 1) * volume(cell) / (4.0 * np.pi * n_atoms)
     radius = 1.1 * ball ** (1.0 / 3.0) + 0.5
-    while True:
-        shifts, atoms = images(wrapped, radius / heights)
-        points = (wrapped[atoms] + shifts) @ cell
-        if len(points) > n_neighbours:
-            tree = cKDTree(points)
-            distances, _ = tree.query(wrapped @ cell, k=n_neighbours + 1)
-            if distances.max() <= radius:
-                return np.asarray(distances[:, 1:])
+    distances = np.empty((n_atoms, n_neighbours))
+    while not nearest_distances(cell, wrapped, heights, radius, distances):
         radius *= 1.2
+    return distances
 
 
 def invariant_distance(first: np.ndarray, second: np.ndarray) -> float:

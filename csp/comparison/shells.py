@@ -13,9 +13,11 @@ from csp.arrays import (
     Mask,
     Positions,
     Scalars,
+    Vectors,
     read_only,
 )
 from csp.comparison.graphs import MolecularGraph, isomorphisms, molecular_graph
+from csp.comparison.kernels.distances import closest_contacts
 from csp.comparison.molecules import HYDROGEN, images, molecular_bonds
 from csp.comparison.reduction import niggli_cell
 from csp.crystal import Crystal
@@ -57,16 +59,21 @@ class Shell:
         kinds: Which graph each molecule has.
         coordinates: (molecules, atoms, 3), Å, from the centroid of the first molecule;
             zero beyond the atoms of the molecule's kind.
+        centroids: Of the molecules, Å.
         sizes: Atoms of each molecule.
         n_core: Molecules nearer than the last one of the cluster.
         n_reference: Molecules as near as it, or nearer.
+        n_open: Neighbours needed to fix the orientation of the first molecule: one if
+            it is linear, two if it is a single atom.
     """
 
     kinds: Indices
     coordinates: np.ndarray
+    centroids: Vectors
     sizes: Indices
     n_core: int
     n_reference: int
+    n_open: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -105,32 +112,30 @@ def packing_shells(
 ) -> PackingShells:
     """What :func:`csp.comparison.overlay.compare_packings` needs to know of a crystal.
 
+    Single atoms are centres only where there is nothing else.
+
     Args:
         crystal: Any cell of it.
         n_molecules: Molecules in a cluster, the central one included.
         hydrogens: Which hydrogens count.
 
     Raises:
-        InputError: If ``n_molecules`` is less than 2 or there are only single atoms.
+        InputError: If ``n_molecules`` is less than 2.
     """
     if n_molecules < 2:  # noqa: PLR2004
         raise InputError(f"n_molecules must be at least 2, got {n_molecules}")
     molecules = _molecules(crystal, hydrogens)
     shells: list[Shell] = []
     seen: list[tuple[int, Scalars]] = []
-    for centre in np.flatnonzero(molecules.sizes > 1).tolist():
-        shell, contacts = _shell(
-            molecules, niggli_cell(crystal.cell), centre, n_molecules
-        )
+    cell = niggli_cell(crystal.cell)
+    has_orientation = molecules.sizes > 1
+    centres = np.flatnonzero(has_orientation | ~has_orientation.any())
+    for centre in centres.tolist():
+        shell, contacts = _shell(molecules, cell, centre, n_molecules)
         kind = int(molecules.kinds[centre])
         if not any(k == kind and _is_same(contacts, c) for k, c in seen):
             seen.append((kind, contacts))
             shells.append(shell)
-    if not shells:
-        raise InputError(
-            "the crystal has no molecule of two or more atoms: packings of single "
-            "atoms cannot be overlaid"
-        )
     return PackingShells(molecules.graphs, tuple(shells), n_molecules)
 
 
@@ -209,11 +214,9 @@ def _shell(
     reach = spacing * n_molecules ** (1.0 / 3.0)
     while True:
         found, shifts = _within(centroids - centroids[centre], cell, reach + 2.0 * size)
-        points = molecules.coordinates[found] + shifts[:, None, :]
-        difference = points[:, :, None, :] - central
-        lengths = np.sqrt(np.einsum("...k,...k->...", difference, difference))
-        lengths[~atom_exists[found]] = np.inf
-        contacts = lengths.min(axis=(1, 2))
+        contacts = closest_contacts(
+            molecules.coordinates, molecules.sizes, found, shifts, central
+        )
         contacts[(found == centre) & (np.abs(shifts).max(axis=1) == 0.0)] = 0.0
         order = np.argsort(contacts, kind="stable")
         contacts = contacts[order]
@@ -224,15 +227,19 @@ def _shell(
                 break
         reach *= 1.25
     inside = order[contacts <= widest]
+    moved = molecules.coordinates[found[inside]] + shifts[inside, None, :]
     coordinates = np.where(
-        atom_exists[found[inside], :, None], points[inside] - centroids[centre], 0.0
+        atom_exists[found[inside], :, None], moved - centroids[centre], 0.0
     )
+    sizes = molecules.sizes[found[inside]]
     shell = Shell(
         read_only(molecules.kinds[found[inside]], int),
         read_only(coordinates),
-        read_only(molecules.sizes[found[inside]], int),
+        read_only(coordinates.sum(axis=1) / sizes[:, None]),
+        read_only(sizes, int),
         int((contacts < last - SAME_CONTACT).sum()),
         int((contacts <= last + SAME_CONTACT).sum()),
+        2 if len(central) == 1 else int(is_linear(central)),
     )
     return shell, contacts[contacts <= widest]
 
