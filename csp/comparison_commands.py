@@ -9,11 +9,13 @@ import typer
 from rich.markup import escape
 
 from csp.errors import InputError
-from csp.terminal import console, explained, table_of
+from csp.terminal import console, explained, hearing, progress_bars, table_of
 
 if TYPE_CHECKING:
     import csp.comparison.overlay
     import csp.comparison.sameness
+    import csp.comparison.screening
+    import csp.report.tables
 
 MOST_MOLECULES = 100
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -27,24 +29,25 @@ N_Molecules = Annotated[
     ),
 ]
 
+DistanceTolerance = Annotated[
+    float,
+    typer.Option(
+        metavar="PERCENT",
+        help="Largest difference of a distance from the central molecule.",
+    ),
+]
+AngleTolerance = Annotated[
+    float,
+    typer.Option(metavar="DEGREES", help="Largest difference of a direction from it."),
+]
+
 
 def compare(  # noqa: PLR0913 - every option is an argument
     first: CifFile,
     second: CifFile,
     molecules: N_Molecules = 15,
-    distance_tolerance: Annotated[
-        float,
-        typer.Option(
-            metavar="PERCENT",
-            help="Largest difference of a distance from the central molecule.",
-        ),
-    ] = 20.0,
-    angle_tolerance: Annotated[
-        float,
-        typer.Option(
-            metavar="DEGREES", help="Largest difference of a direction from it."
-        ),
-    ] = 20.0,
+    distance_tolerance: DistanceTolerance = 20.0,
+    angle_tolerance: AngleTolerance = 20.0,
     *,
     hydrogens: Annotated[
         bool, typer.Option("--hydrogens", help="Hydrogens must match, too.")
@@ -82,6 +85,117 @@ def compare(  # noqa: PLR0913 - every option is an argument
             typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
             return
         _tell_comparison(f"{first} and {second}", found, criteria)
+
+
+def match(  # noqa: PLR0913 - every option is an argument
+    folder: Annotated[Path, typer.Argument(help="Output folder of a finished run.")],
+    observed: Annotated[
+        list[Path], typer.Argument(help="CIF files of observed crystals.")
+    ],
+    molecules: N_Molecules = 15,
+    distance_tolerance: DistanceTolerance = 25.0,
+    angle_tolerance: AngleTolerance = 25.0,
+    *,
+    exhaustive: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Overlay every structure, not only the 200 that are most like the "
+            "observed one by scaled average minimum distances.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Where observed crystals are in a finished landscape.
+
+    The structure with most molecules that match, and of these the smallest RMSD over
+    atoms other than hydrogen. The crystal is found if all molecules match; otherwise
+    the nearest structure is shown. Energies are in kJ/mol per formula unit above the
+    lowest.
+    """
+    with explained():
+        from csp.comparison.reading import read_crystal
+        from csp.comparison.sameness import Criteria
+        from csp.comparison.screening import MOST_OVERLAID, Atoms, nearest_structures
+        from csp.report.folder import read_landscape
+
+        criteria = Criteria(
+            _checked_number(molecules),
+            _tolerances(distance_tolerance, angle_tolerance),
+        )
+        crystals = [
+            (str(file), read_crystal(file, needs_hydrogens=False)) for file in observed
+        ]
+        stored = read_landscape(folder)
+        with progress_bars() as progress:
+            found = nearest_structures(
+                [Atoms(*structure[1:]) for structure in stored],
+                crystals,
+                criteria,
+                len(stored) if exhaustive else MOST_OVERLAID,
+                hearing(progress),
+            )
+        matches = [
+            _match_report(file, stored[nearest.index].row, nearest)
+            for (file, _), nearest in zip(crystals, found, strict=True)
+        ]
+        if as_json:
+            report = {
+                "n_structures": len(stored),
+                **_criteria_report(criteria),
+                "matches": matches,
+            }
+            typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+            return
+        rows = [_match_cells(match) for match in matches]
+        title = f"{len(stored)} structures in {folder}"
+        console.print(table_of(title, _MATCH_HEADINGS, rows))
+
+
+_MATCH_HEADINGS = (
+    "observed",
+    "",
+    "rank",
+    "space\ngroup",
+    "above lowest\nkJ/mol",
+    "molecules\nmatched",
+    "RMSD\nÅ",
+    "times\nfound",
+)
+
+
+def _match_report(
+    file: str,
+    row: "csp.report.tables.LandscapeRow",
+    nearest: "csp.comparison.screening.Nearest",
+) -> dict[str, Any]:
+    return {
+        "observed": file,
+        "found": nearest.packing.same,
+        "rank": row.rank,
+        "id": row.id,
+        "space_group": row.space_group,
+        "relative_energy_kj_per_mol": row.relative_energy_kj_per_mol,
+        "molecules_matched": nearest.packing.n_matched,
+        "molecules_compared": nearest.packing.n_compared,
+        "rmsd_angstrom": _finite(nearest.packing.rmsd),
+        "times_found": row.times_found,
+        "n_overlaid": nearest.n_overlaid,
+    }
+
+
+def _match_cells(match: dict[str, Any]) -> tuple[str, ...]:
+    rmsd = match["rmsd_angstrom"]
+    return (
+        Path(match["observed"]).name,
+        "found" if match["found"] else "not found, nearest:",
+        str(match["rank"]),
+        match["space_group"],
+        f"{match['relative_energy_kj_per_mol']:.2f}",
+        f"{match['molecules_matched']} of {match['molecules_compared']}",
+        "-" if rmsd is None else f"{rmsd:.3f}",
+        str(match["times_found"]),
+    )
 
 
 def _checked_number(n_molecules: int) -> int:
@@ -125,10 +239,16 @@ def _comparison_report(
         "same": found.packing.same,
         "powder_similarity": found.powder_similarity,
         "amd_angstrom": found.amd,
-        "distance_tolerance_percent": 100.0 * criteria.tolerances.distance,
-        "angle_tolerance_degrees": criteria.tolerances.angle,
+        **_criteria_report(criteria),
         "hydrogens": criteria.hydrogens,
         "notes": list(found.notes),
+    }
+
+
+def _criteria_report(criteria: "csp.comparison.sameness.Criteria") -> dict[str, Any]:
+    return {
+        "distance_tolerance_percent": 100.0 * criteria.tolerances.distance,
+        "angle_tolerance_degrees": criteria.tolerances.angle,
     }
 
 

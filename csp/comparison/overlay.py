@@ -129,6 +129,11 @@ def compare_packings(
     )
 
 
+def are_same_molecules(first: PackingShells, second: PackingShells) -> bool:
+    """Whether the molecules of two crystals are the same, by their bonds."""
+    return _mappings(first.graphs, second.graphs) is not None
+
+
 def _worst_cluster(
     first: PackingShells, second: PackingShells, tolerances: Tolerances
 ) -> PackingMatch:
