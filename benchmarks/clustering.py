@@ -66,7 +66,9 @@ def first_minima(folder: Path) -> tuple[list[Relaxation], dict[str, Crystal]]:
     for batch in batches:
         stages.relax_batch(search, batch)
     ends = [
-        Relaxation.from_row(row) for batch in batches for row in run.store.read(batch.name)
+        Relaxation.from_row(row)
+        for batch in batches
+        for row in run.store.read(batch.name)
     ]
     ends = [end for end in ends if end.status is Status.CONVERGED]
     molecules = {label: model.molecule for label, model in search.models.items()}
@@ -115,7 +117,9 @@ def candidate(key: str, energy: float, crystal: Crystal) -> Candidate:
     return Candidate(key, energy, crystal.density, average_minimum_distances(crystal))
 
 
-def timed(name: str, work: Callable[[], tuple[DuplicateGroup, ...]], overlays: Overlays):
+def timed(
+    name: str, work: Callable[[], tuple[DuplicateGroup, ...]], overlays: Overlays
+):
     """Do it and say how long it took."""
     start, cpu = time.perf_counter(), time.process_time()
     groups = work()
@@ -149,9 +153,7 @@ def errors(groups: Sequence[DuplicateGroup], truth: dict[str, str]) -> tuple[int
 def beside_pymatgen(crystals: dict[str, Crystal], pairs: list[tuple[str, str]]) -> None:
     """The same pairs by our overlay and by pymatgen's matcher."""
     matcher = StructureMatcher(scale=False, ignored_species=["H"])
-    structures = {
-        key: crystals[key].to_pymatgen() for pair in pairs for key in pair
-    }
+    structures = {key: crystals[key].to_pymatgen() for pair in pairs for key in pair}
     start = time.process_time()
     theirs = [matcher.fit(structures[a], structures[b]) for a, b in pairs]
     their_time = 1000.0 * (time.process_time() - start) / len(pairs)
@@ -162,7 +164,9 @@ def beside_pymatgen(crystals: dict[str, Crystal], pairs: list[tuple[str, str]]) 
     found = [compare_packings(shells[a], shells[b]) for a, b in pairs]
     our_time = 1000.0 * (time.process_time() - start) / len(pairs)
     ours = [match.same and match.rmsd <= 0.15 for match in found]
-    print(f"{len(pairs)} pairs: pymatgen {their_time:.1f} ms a pair, ours {our_time:.2f}")
+    print(
+        f"{len(pairs)} pairs: pymatgen {their_time:.1f} ms a pair, ours {our_time:.2f}"
+    )
     print(f"  and {shell_time:.2f} ms a crystal; (ours, theirs) are the same:")
     print(f"  {Counter(zip(ours, theirs, strict=True))}")
 
@@ -177,7 +181,9 @@ def main(folder: Path, count: int) -> None:
         for key, end in zip(crystals, ends, strict=True)
     ]
     average_minimum_distances(crystals[minima[0].key])
-    print(f"{len(minima)} minima of the search: {time.perf_counter() - start:.1f} s AMD")
+    print(
+        f"{len(minima)} minima of the search: {time.perf_counter() - start:.1f} s AMD"
+    )
     known = timed(
         "as the search found them",
         lambda: unique(minima, crystals.__getitem__, SETTINGS),
@@ -239,9 +245,7 @@ def main(folder: Path, count: int) -> None:
     ranked = sorted(sources, key=lambda one: one.lattice_energy)
     near = [(a.key, b.key) for a, b in pairwise(ranked[:300])][::3]
     alike = [(one.key, f"{one.key}'") for one in ranked[:300:3]]
-    some = dict(crystals) | {
-        other: copy_of(crystals[key], rng) for key, other in alike
-    }
+    some = dict(crystals) | {other: copy_of(crystals[key], rng) for key, other in alike}
     beside_pymatgen(some, near + alike)
 
 

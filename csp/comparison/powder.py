@@ -74,11 +74,11 @@ def _pseudo_voigt(shifts: np.ndarray) -> np.ndarray:
     half = 0.5 * PEAK_WIDTH
     lorentzian = half / np.pi / (shifts**2 + half**2)
     gaussian = (
-        np.sqrt(np.log(2.0) / np.pi) / half * np.exp(-np.log(2.0) * (shifts / half) ** 2)
+        np.sqrt(np.log(2.0) / np.pi)
+        / half
+        * np.exp(-np.log(2.0) * (shifts / half) ** 2)
     )
-    return np.asarray(
-        LORENTZIAN_PART * lorentzian + (1.0 - LORENTZIAN_PART) * gaussian
-    )
+    return np.asarray(LORENTZIAN_PART * lorentzian + (1.0 - LORENTZIAN_PART) * gaussian)
 
 
 def powder_similarity(

@@ -84,7 +84,9 @@ def compare_crystals(
     )
     contents = [contents_of(crystal) for crystal in (first, second)]
     if contents[0] != contents[1]:
-        notes.append(f"the crystals differ in contents: {contents[0]} and {contents[1]}")
+        notes.append(
+            f"the crystals differ in contents: {contents[0]} and {contents[1]}"
+        )
     return Sameness(
         packing,
         powder_similarity(powder_pattern(first), powder_pattern(second)),
@@ -116,8 +118,9 @@ def without_hydrogens(crystal: Crystal) -> Crystal:
 def contents_of(crystal: Crystal) -> str:
     """A formula unit, like ``C2H2O4 + 2 H2O``."""
     formulas = Counter(
-        Atoms(crystal.atomic_numbers[crystal.molecule_of_atom == molecule])
-        .symbols.formula.format("hill")
+        Atoms(
+            crystal.atomic_numbers[crystal.molecule_of_atom == molecule]
+        ).symbols.formula.format("hill")
         for molecule in range(crystal.n_molecules)
     )
     parts = []

@@ -25,16 +25,20 @@ def nearest_distances(
         Whether the radius was large enough.
     """
     n_atoms, n_neighbours = distances.shape
-    reach = radius / heights
-    most = n_atoms
+    reach = np.empty(3)
     for axis in range(3):
-        most *= int(2.0 * reach[axis]) + 2
-    squares = np.empty(most)
+        reach[axis] = radius / heights[axis]
+    # the nearest is the atom itself
+    squares = np.empty(n_neighbours + 1)
+    d = np.empty(3)
     for i in range(n_atoms):
         n_found = 0
         for j in range(n_atoms):
-            d = fractional[j] - fractional[i]
-            for u in range(math.ceil(-reach[0] - d[0]), math.floor(reach[0] - d[0]) + 1):
+            for axis in range(3):
+                d[axis] = fractional[j, axis] - fractional[i, axis]
+            for u in range(
+                math.ceil(-reach[0] - d[0]), math.floor(reach[0] - d[0]) + 1
+            ):
                 for v in range(
                     math.ceil(-reach[1] - d[1]), math.floor(reach[1] - d[1]) + 1
                 ):
@@ -51,16 +55,27 @@ def nearest_distances(
                             + (z + t * cell[2, 2]) ** 2
                         )
                         if square <= radius * radius:
-                            squares[n_found] = square
-                            n_found += 1
+                            n_found = _kept(squares, n_found, square)
         if n_found <= n_neighbours:
             return False
-        # the nearest is the atom itself
-        squares[:n_found] = np.partition(squares[:n_found], n_neighbours)
-        squares[: n_neighbours + 1].sort()
         for k in range(n_neighbours):
             distances[i, k] = math.sqrt(squares[k + 1])
     return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _kept(values: Array, n_values: int, value: float) -> int:
+    """Put a value among the smallest, which ascend; how many there are now."""
+    if n_values == len(values):
+        if value >= values[n_values - 1]:
+            return n_values
+        n_values -= 1
+    place = n_values
+    while place > 0 and values[place - 1] > value:
+        values[place] = values[place - 1]
+        place -= 1
+    values[place] = value
+    return n_values + 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -93,6 +108,7 @@ def closest_contacts(
                     + (y - central[n, 1]) ** 2
                     + (z - central[n, 2]) ** 2
                 )
-                least = min(least, square)
+                if square < least:
+                    least = square
         contacts[k] = math.sqrt(least)
     return contacts

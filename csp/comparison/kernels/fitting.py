@@ -1,4 +1,4 @@
-"""The best overlay of one point set on another, of given hand."""
+"""The best overlay of one point set on another, of given hand; small helpers."""
 
 import math
 from typing import TypeAlias
@@ -17,14 +17,40 @@ _SMALL = 1e-15
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def top_eigenvector(matrix: Array) -> Array:
+def smallest(values: Array, most: int) -> Integers:
+    """Where the smallest values are, ascending, the first among equals first."""
+    n = min(most, len(values))
+    where = np.empty(n, dtype=np.int64)
+    n_found = 0
+    for k in range(len(values)):
+        place = n_found
+        while place > 0 and values[where[place - 1]] > values[k]:
+            place -= 1
+        if place < n:
+            n_found = min(n_found + 1, n)
+            for later in range(n_found - 1, place, -1):
+                where[later] = where[later - 1]
+            where[place] = k
+    return where
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def distance(first: Array, second: Array) -> float:
+    """Between two points, Å."""
+    x, y, z = first[0] - second[0], first[1] - second[1], first[2] - second[2]
+    return math.sqrt(x * x + y * y + z * z)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def top_eigenvector(matrix: Array) -> tuple[float, float, float, float]:
     """Eigenvector of the largest eigenvalue of a symmetric 4 × 4 matrix, by Jacobi.
 
     The matrix is overwritten.
     """
-    vectors = np.eye(4)
+    vectors = np.zeros((4, 4))
     size = 0.0
     for i in range(4):
+        vectors[i, i] = 1.0
         for j in range(4):
             size += abs(matrix[i, j])
     for _ in range(_MOST_SWEEPS):
@@ -56,7 +82,7 @@ def top_eigenvector(matrix: Array) -> Array:
     for i in range(1, 4):
         if matrix[i, i] > matrix[best, best]:
             best = i
-    return np.ascontiguousarray(vectors[:, best])
+    return vectors[0, best], vectors[1, best], vectors[2, best], vectors[3, best]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -73,7 +99,7 @@ def best_rotation(products: Array, hand: float, rotation: Array) -> None:
     References:
         Horn, J. Opt. Soc. Am. A 4, 629 (1987).
     """
-    s = products * hand
+    s = products
     matrix = np.empty((4, 4))
     matrix[0, 0] = s[0, 0] + s[1, 1] + s[2, 2]
     matrix[1, 1] = s[0, 0] - s[1, 1] - s[2, 2]
@@ -85,6 +111,9 @@ def best_rotation(products: Array, hand: float, rotation: Array) -> None:
     matrix[1, 2] = matrix[2, 1] = s[0, 1] + s[1, 0]
     matrix[1, 3] = matrix[3, 1] = s[2, 0] + s[0, 2]
     matrix[2, 3] = matrix[3, 2] = s[1, 2] + s[2, 1]
+    for i in range(4):
+        for j in range(4):
+            matrix[i, j] *= hand
     w, x, y, z = top_eigenvector(matrix)
     rotation[0, 0] = hand * (1.0 - 2.0 * (y * y + z * z))
     rotation[0, 1] = hand * 2.0 * (x * y - w * z)
@@ -116,9 +145,10 @@ def fit(
         for i in range(3):
             centre[i] += points[k, i]
             target_centre[i] += targets[k, i]
-    centre /= n
-    target_centre /= n
     products = np.zeros((3, 3))
+    for i in range(3):
+        centre[i] /= n
+        target_centre[i] /= n
     for k in range(n):
         for i in range(3):
             p = points[k, i] - centre[i]

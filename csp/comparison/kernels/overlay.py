@@ -6,12 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from csp.comparison.kernels.fitting import Array, Flags
+from csp.comparison.kernels.fitting import Array, Flags, smallest
 from csp.comparison.kernels.pairs import (
     Frame,
+    Frames,
     Pair,
     Partners,
+    copied,
     deviation,
+    frame_of,
     matches_of,
     partners_of,
     refit,
@@ -52,39 +55,44 @@ def best_overlay(pair: Pair, n_open: int) -> Overlaid:
         pair: What is overlaid on what.
         n_open: See :func:`csp.comparison.kernels.starts.starts`.
     """
-    best = Overlaid(0, np.inf, np.eye(3))
+    best = Overlaid(0, np.inf, np.zeros((3, 3)))
     if pair.kinds[0] != pair.shell_kinds[0]:
         return best
-    frames = starts(pair, n_open)
-    if len(frames) == 0:
-        return best
-    frames = _lowest(frames, _spreads(pair, frames), MOST_STARTS)
-    steered = [_steered(pair, frame) for frame in frames]
-    for frame in _lowest(steered, _spreads(pair, steered), MOST_FINALISTS):
-        best = _better(best, _judged(pair, frame))
+    every = starts(pair, n_open)
+    frames = copied(every, smallest(_spreads(pair, every), MOST_STARTS))
+    n = len(frames.hands)
+    steered = copied(frames, np.arange(n))
+    for k in range(n):
+        _steer(pair, frame_of(steered, k))
+    for k in smallest(_spreads(pair, steered), MOST_FINALISTS):
+        best = _better(best, _judged(pair, frame_of(steered, k)))
     if best.n_matched < pair.n_molecules:
-        misses = np.empty(len(frames))
-        for k in range(len(frames)):
-            matches = matches_of(pair, frames[k], partners_of(pair, frames[k]))
-            misses[k] = -float(matches.sum())
-        for frame in _lowest(frames, misses, MOST_FINALISTS):
-            best = _better(best, _judged(pair, frame))
+        misses = np.empty(n)
+        for k in range(n):
+            frame = frame_of(frames, k)
+            matches = matches_of(pair, frame, partners_of(pair, frame))
+            misses[k] = -_number(matches)
+        for k in smallest(misses, MOST_FINALISTS):
+            best = _better(best, _judged(pair, frame_of(frames, k)))
     return best
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _spreads(pair: Pair, frames: list[Frame]) -> Array:
-    scores = np.empty(len(frames))
-    for k in range(len(frames)):
-        scores[k] = spread(pair, frames[k], FAR)
+def _spreads(pair: Pair, frames: Frames) -> Array:
+    scores = np.empty(len(frames.hands))
+    for k in range(len(scores)):
+        scores[k] = spread(pair, frame_of(frames, k), FAR)
     return scores
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _lowest(frames: list[Frame], scores: Array, most: int) -> list[Frame]:
-    """The frames with the lowest scores, the first among equals."""
-    order = np.argsort(scores, kind="mergesort")[:most]
-    return [frames[k] for k in order]
+def _number(flags: Flags) -> int:
+    """How many are true."""
+    count = 0
+    for flag in flags:
+        if flag:
+            count += 1
+    return count
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -97,30 +105,24 @@ def _better(first: Overlaid, second: Overlaid) -> Overlaid:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _copy(frame: Frame) -> Frame:
-    return Frame(
-        frame.rotation.copy(), frame.translation.copy(), frame.hand, frame.central
-    )
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _steered(pair: Pair, start: Frame) -> Frame:
-    """Fitted to all molecules that have a partner near, the nearest ones first."""
-    frame = _copy(start)
+def _steer(pair: Pair, frame: Frame) -> None:
+    """Fit to all molecules that have a partner near, the nearest ones first."""
     n = len(pair.cluster)
-    for n_steering in (min(N_NEAREST, n), n, n):
+    steers = np.empty(n, dtype=np.bool_)
+    for n_steering in (N_NEAREST, n, n):
         partners = partners_of(pair, frame)
-        steers = partners.distances < FAR
-        steers[n_steering:] = False
+        for a in range(n):
+            steers[a] = a < n_steering and partners.distances[a] < FAR
         refit(pair, frame, partners, steers)
-    return frame
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _judged(pair: Pair, start: Frame) -> Overlaid:
-    """Fitted to what matches, round by round; the best round counts."""
-    frame = _copy(start)
-    best = Overlaid(0, np.inf, frame.rotation.copy())
+def _judged(pair: Pair, frame: Frame) -> Overlaid:
+    """Fitted to what matches, round by round; the best round counts.
+
+    The frame is overwritten.
+    """
+    best = Overlaid(0, np.inf, np.zeros((3, 3)))
     for _ in range(ROUNDS):
         partners = partners_of(pair, frame)
         matches = matches_of(pair, frame, partners)
@@ -128,15 +130,15 @@ def _judged(pair: Pair, start: Frame) -> Overlaid:
             break
         refit(pair, frame, partners, matches)
         kept = _without_spare(pair, frame, partners, matches)
-        last = _copy(frame)
+        last = Frame(np.empty((3, 3)), np.empty(3), frame.hand, frame.central)
         refit(pair, last, partners, kept)
         total, n_atoms = 0.0, 0
         for a in range(len(pair.cluster)):
             if kept[a]:
                 total += deviation(pair, last, partners, a)
                 n_atoms += pair.sizes[a]
-        overlaid = Overlaid(kept.sum(), math.sqrt(total / n_atoms), last.rotation)
-        best = _better(best, overlaid)
+        rmsd = math.sqrt(total / n_atoms)
+        best = _better(best, Overlaid(_number(kept), rmsd, last.rotation))
     return best
 
 
@@ -149,13 +151,15 @@ def _without_spare(
     Of the molecules at the rim of the cluster the ones that overlay best stay, so that
     the outcome does not depend on their arbitrary order.
     """
-    kept = matches.copy()
-    n_rim = len(pair.cluster) - pair.n_core
-    deviations = np.full(n_rim, np.inf)
-    for k in range(n_rim):
-        if matches[pair.n_core + k]:
-            deviations[k] = deviation(pair, frame, partners, pair.n_core + k)
-    order = np.argsort(deviations, kind="mergesort")
-    for k in order[pair.n_molecules - pair.n_core :]:
-        kept[pair.n_core + k] = False
+    n = len(pair.cluster)
+    deviations = np.empty(n - pair.n_core)
+    kept = np.empty(n, dtype=np.bool_)
+    for a in range(n):
+        kept[a] = matches[a] and a < pair.n_core
+        if a >= pair.n_core:
+            deviations[a - pair.n_core] = (
+                deviation(pair, frame, partners, a) if matches[a] else np.inf
+            )
+    for k in smallest(deviations, pair.n_molecules - pair.n_core):
+        kept[pair.n_core + k] = matches[pair.n_core + k]
     return kept

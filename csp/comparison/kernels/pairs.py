@@ -81,6 +81,48 @@ class Partners(NamedTuple):
     distances: Array
 
 
+class Frames(NamedTuple):
+    """Many overlays, one a row; see :class:`Frame`."""
+
+    rotations: Array
+    translations: Array
+    hands: Array
+    centrals: Integers
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def room_for(n: int) -> Frames:
+    """Overlays yet to be filled in."""
+    return Frames(
+        np.empty((n, 3, 3)), np.empty((n, 3)), np.empty(n), np.empty(n, dtype=np.int64)
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def frame_of(frames: Frames, k: int) -> Frame:
+    """One of many overlays, sharing its memory."""
+    return Frame(
+        frames.rotations[k],
+        frames.translations[k],
+        frames.hands[k],
+        frames.centrals[k],
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def copied(frames: Frames, rows: Integers) -> Frames:
+    """Some of many overlays, with memory of their own."""
+    found = room_for(len(rows))
+    for row, k in enumerate(rows):
+        for i in range(3):
+            found.translations[row, i] = frames.translations[k, i]
+            for j in range(3):
+                found.rotations[row, i, j] = frames.rotations[k, i, j]
+        found.hands[row] = frames.hands[k]
+        found.centrals[row] = frames.centrals[k]
+    return found
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def moved_point(frame: Frame, point: Array, i: int) -> float:
     """Component i of a point carried by a frame."""
@@ -144,15 +186,28 @@ def partners_of(pair: Pair, frame: Frame) -> Partners:
                     mapped[a, m, i] = pair.shell[
                         partner[a], pair.permutations[row, m], i
                     ]
-    order = distances.copy()
-    order[0] = -1.0
-    for a in range(1, n_cluster):
-        for other in range(n_cluster):
-            if partner[other] == partner[a] and (
-                order[other] < order[a] or (order[other] == order[a] and other < a)
+    return Partners(moved, mapped, _once(partner, distances))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _once(partner: Integers, distances: Array) -> Array:
+    """The distances, infinite where another molecule has a better claim to a partner.
+
+    The central one's is the best.
+    """
+    kept = np.empty(len(partner))
+    for a in range(len(partner)):
+        kept[a] = distances[a]
+        for other in range(len(partner)):
+            if a == 0 or partner[other] != partner[a] or other == a:
+                continue
+            if (
+                other == 0
+                or distances[other] < distances[a]
+                or (distances[other] == distances[a] and other < a)
             ):
-                distances[a] = np.inf
-    return Partners(moved, mapped, distances)
+                kept[a] = np.inf
+    return kept
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -9,8 +9,8 @@ import math
 import numpy as np
 from numba import njit
 
-from csp.comparison.kernels.fitting import Array, Integers, fit
-from csp.comparison.kernels.pairs import Frame, Pair
+from csp.comparison.kernels.fitting import Array, Integers, distance, fit
+from csp.comparison.kernels.pairs import Frames, Pair, room_for
 
 _ROUNDING = 1e-9
 OFF_AXIS = 1.0
@@ -18,7 +18,7 @@ OFF_AXIS = 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def starts(pair: Pair, n_open: int) -> list[Frame]:
+def starts(pair: Pair, n_open: int) -> Frames:
     """Overlays of the central molecules by each mapping, orientation and hand.
 
     Args:
@@ -31,24 +31,34 @@ def starts(pair: Pair, n_open: int) -> list[Frame]:
     ends = _possible_ends(pair, extra)
     n_extra = len(extra) if len(ends) else 0
     points, targets = np.empty((size + n_extra, 3)), np.empty((size + n_extra, 3))
-    points[:size] = pair.cluster[0, :size]
-    for k in range(n_extra):
-        points[size + k] = pair.centroids[extra[k]]
-    found = [Frame(np.empty((3, 3)), np.empty(3), 1.0, 0) for _ in range(0)]
-    kind = pair.kinds[0]
-    for row in range(pair.first_permutation[kind], pair.first_permutation[kind + 1]):
-        if not _is_alike(pair, row):
-            continue
+    for i in range(3):
         for m in range(size):
-            targets[m] = pair.shell[0, pair.permutations[row, m]]
-        for end in range(max(1, len(ends))):
-            for k in range(n_extra):
-                targets[size + k] = pair.shell_centroids[ends[end, k]]
-            for hand in (1.0, -1.0):
-                frame = Frame(np.empty((3, 3)), np.empty(3), hand, row)
-                fit(points, targets, hand, frame.rotation, frame.translation)
-                found.append(frame)
-    return found
+            points[m, i] = pair.cluster[0, m, i]
+        for k in range(n_extra):
+            points[size + k, i] = pair.centroids[extra[k], i]
+    first = pair.first_permutation[pair.kinds[0]]
+    last = pair.first_permutation[pair.kinds[0] + 1]
+    rows = np.empty(last - first, dtype=np.int64)
+    n_rows = 0
+    for row in range(first, last):
+        if _is_alike(pair, row):
+            rows[n_rows] = row
+            n_rows += 1
+    n_ends = max(1, len(ends))
+    frames = room_for(2 * n_rows * n_ends)
+    for k in range(2 * n_rows * n_ends):
+        row, end = rows[k // (2 * n_ends)], k // 2 % n_ends
+        for i in range(3):
+            for m in range(size):
+                targets[m, i] = pair.shell[0, pair.permutations[row, m], i]
+            for e in range(n_extra):
+                targets[size + e, i] = pair.shell_centroids[ends[end, e], i]
+        frames.hands[k] = 1.0 - 2.0 * (k % 2)
+        frames.centrals[k] = row
+        fit(
+            points, targets, frames.hands[k], frames.rotations[k], frames.translations[k]
+        )
+    return frames
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -56,8 +66,8 @@ def _is_alike(pair: Pair, row: int) -> bool:
     """Whether the central molecules have one shape under a mapping."""
     for m in range(pair.sizes[0]):
         for n in range(m):
-            here = _distance(pair.cluster[0, m], pair.cluster[0, n])
-            there = _distance(
+            here = distance(pair.cluster[0, m], pair.cluster[0, n])
+            there = distance(
                 pair.shell[0, pair.permutations[row, m]],
                 pair.shell[0, pair.permutations[row, n]],
             )
@@ -67,35 +77,41 @@ def _is_alike(pair: Pair, row: int) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _distance(first: Array, second: Array) -> float:
-    x, y, z = first[0] - second[0], first[1] - second[1], first[2] - second[2]
-    return math.sqrt(x * x + y * y + z * z)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _orienting_neighbours(pair: Pair, n_open: int) -> Integers:
     """The nearest molecules of the cluster that fix the orientation; maybe too few."""
-    chosen = np.empty(n_open, dtype=np.int64)
-    if n_open == 0:
-        return chosen
-    axis = np.zeros(3)
-    n_chosen = 0
+    origin, axis = np.zeros(3), np.zeros(3)
     if n_open == 1:
         longest = 0.0
         for m in range(1, pair.sizes[0]):
-            along = pair.cluster[0, m] - pair.cluster[0, 0]
-            length = np.linalg.norm(along)
-            if length > longest:
-                longest, axis = length, along / length
+            if distance(pair.cluster[0, m], pair.cluster[0, 0]) > longest:
+                longest = distance(pair.cluster[0, m], pair.cluster[0, 0])
+                for i in range(3):
+                    axis[i] = pair.cluster[0, m, i] - pair.cluster[0, 0, i]
+    chosen = np.empty(n_open, dtype=np.int64)
+    n_chosen = 0
     for a in range(1, len(pair.cluster)):
         if n_chosen == n_open:
             break
-        off = pair.centroids[a] - (pair.centroids[a] @ axis) * axis
-        if np.linalg.norm(off) > OFF_AXIS:
+        if _off_axis(pair.centroids[a], axis, origin) > OFF_AXIS:
             chosen[n_chosen] = a
             n_chosen += 1
-            axis = pair.centroids[a] / np.linalg.norm(pair.centroids[a])
+            axis = pair.centroids[a]
     return chosen[:n_chosen]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _off_axis(point: Array, axis: Array, origin: Array) -> float:
+    """Distance of a point from a line through the origin, or from it, Å."""
+    square = distance(axis, origin) ** 2
+    if square == 0.0:
+        return distance(point, origin)
+    share = (point[0] * axis[0] + point[1] * axis[1] + point[2] * axis[2]) / square
+    x, y, z = (
+        point[0] - share * axis[0],
+        point[1] - share * axis[1],
+        point[2] - share * axis[2],
+    )
+    return math.sqrt(x * x + y * y + z * z)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -104,35 +120,33 @@ def _possible_ends(pair: Pair, extra: Integers) -> Integers:
     n = len(pair.shell)
     found = np.empty((n * n, len(extra)), dtype=np.int64)
     count = 0
-    if len(extra) == 1:
-        for b in range(1, n):
-            if _may_be(pair, extra[0], b):
+    if len(extra) == 0:
+        return found[:0]
+    for b in range(1, n):
+        if not _may_be(pair, extra[0], b):
+            continue
+        if len(extra) == 1:
+            found[count, 0] = b
+            count += 1
+            continue
+        apart = distance(pair.centroids[extra[0]], pair.centroids[extra[1]])
+        for c in range(1, n):
+            there = distance(pair.shell_centroids[b], pair.shell_centroids[c])
+            if (
+                c != b
+                and _may_be(pair, extra[1], c)
+                and abs(there - apart) <= pair.distance_tolerance * apart
+            ):
                 found[count, 0] = b
+                found[count, 1] = c
                 count += 1
-    if len(extra) == 2:
-        apart = _distance(pair.centroids[extra[0]], pair.centroids[extra[1]])
-        for b in range(1, n):
-            if not _may_be(pair, extra[0], b):
-                continue
-            for c in range(1, n):
-                there = _distance(pair.shell_centroids[b], pair.shell_centroids[c])
-                if (
-                    c != b
-                    and _may_be(pair, extra[1], c)
-                    and abs(there - apart) <= pair.distance_tolerance * apart
-                ):
-                    found[count, 0] = b
-                    found[count, 1] = c
-                    count += 1
     return found[:count]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _may_be(pair: Pair, a: int, b: int) -> bool:
     """Whether a molecule is of the same kind and as far from the centre."""
-    here = np.linalg.norm(pair.centroids[a])
-    there = np.linalg.norm(pair.shell_centroids[b])
-    return bool(
-        pair.kinds[a] == pair.shell_kinds[b]
-        and abs(there - here) <= pair.distance_tolerance * here
-    )
+    here = distance(pair.centroids[a], pair.centroids[0])
+    there = distance(pair.shell_centroids[b], pair.shell_centroids[0])
+    is_near = abs(there - here) <= pair.distance_tolerance * here
+    return bool(is_near and pair.kinds[a] == pair.shell_kinds[b])

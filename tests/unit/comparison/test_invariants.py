@@ -44,7 +44,12 @@ def test_distances_are_those_of_all_images(beta, strained, stretch):
     images = beta.positions + (grid @ beta.cell)[:, None, :]
     difference = images.reshape(-1, 1, 3) - beta.positions
     distances = np.sort(np.linalg.norm(difference, axis=2), axis=0)[1:61].T
-    assert_allclose(neighbour_distances(beta.cell, beta.positions, 60), distances, rtol=0, atol=1e-10)
+    assert_allclose(
+        neighbour_distances(beta.cell, beta.positions, 60),
+        distances,
+        rtol=0,
+        atol=1e-10,
+    )
     oxygen = average_minimum_distances(beta, 60)[120:]
     expected = distances[beta.atomic_numbers == 8].mean(axis=0)
     assert_allclose(oxygen, expected, rtol=0, atol=1e-10)
