@@ -25,9 +25,9 @@ from csp import runs, stages
 from csp.comparison import duplicates
 from csp.comparison.duplicates import Candidate, DuplicateGroup, extend, unique
 from csp.comparison.invariants import average_minimum_distances
-from csp.comparison.overlay import compare_packings
+from csp.comparison.overlay import PackingMatch, Tolerances, compare_packings
 from csp.comparison.settings import ComparisonSettings
-from csp.comparison.shells import packing_shells
+from csp.comparison.shells import PackingShells, packing_shells
 from csp.crystal import Crystal
 from csp.geometry import quaternion_from_uniform, rotation_from_quaternion
 from csp.packing.expansion import crystal_of
@@ -48,9 +48,12 @@ class Overlays:
         self._plain = duplicates.compare_packings
         duplicates.compare_packings = self
 
-    def __call__(self, *shells: object) -> object:
+    def __call__(
+        self, first: PackingShells, second: PackingShells, tolerances: Tolerances
+    ) -> PackingMatch:
+        """The same overlay, counted."""
         self.count += 1
-        return self._plain(*shells)
+        return self._plain(first, second, tolerances)
 
     def taken(self) -> int:
         """How many since the last question."""
@@ -119,7 +122,7 @@ def candidate(key: str, energy: float, crystal: Crystal) -> Candidate:
 
 def timed(
     name: str, work: Callable[[], tuple[DuplicateGroup, ...]], overlays: Overlays
-):
+) -> tuple[DuplicateGroup, ...]:
     """Do it and say how long it took."""
     start, cpu = time.perf_counter(), time.process_time()
     groups = work()
@@ -143,7 +146,6 @@ def errors(groups: Sequence[DuplicateGroup], truth: dict[str, str]) -> tuple[int
     def pairs(counts: Counter) -> int:
         return sum(n * (n - 1) // 2 for n in counts.values())
 
-    together = pairs(Counter(len(group.keys) for group in ()))
     together = sum(pairs(Counter([0] * len(group.keys))) for group in groups)
     right = sum(pairs(Counter(truth[key] for key in group.keys)) for group in groups)
     members = Counter(truth[key] for group in groups for key in group.keys)
@@ -171,47 +173,54 @@ def beside_pymatgen(crystals: dict[str, Crystal], pairs: list[tuple[str, str]]) 
     print(f"  {Counter(zip(ours, theirs, strict=True))}")
 
 
-def main(folder: Path, count: int) -> None:
-    """Measure and print."""
-    overlays = Overlays()
-    ends, crystals = first_minima(folder)
+CHANGES: dict[str, dict[str, float]] = {
+    "all overlaid, none sure": {"surely_same_angstrom": 0.0},
+    "surely the same 0.01 Å": {"surely_same_angstrom": 0.01},
+    "surely the same 0.05 Å": {"surely_same_angstrom": 0.05},
+    "surely different 0.2 Å": {"surely_different_angstrom": 0.2},
+    "energies within 0.05 kJ/mol": {"energy_window_kj_per_mol": 0.05},
+    "energies within 0.2 kJ/mol": {"energy_window_kj_per_mol": 0.2},
+    "densities within 1 %": {"density_window_percent": 1.0},
+    "RMSD below 0.30 Å": {"duplicate_rmsd_angstrom": 0.30},
+}
+
+
+def of_the_search(
+    ends: list[Relaxation], crystals: dict[str, Crystal], overlays: Overlays
+) -> list[Candidate]:
+    """The distinct minima of the search, and how they depend on the thresholds."""
     start = time.perf_counter()
     minima = [
         candidate(key, end.lattice_energy, crystals[key])
         for key, end in zip(crystals, ends, strict=True)
     ]
-    average_minimum_distances(crystals[minima[0].key])
     print(
-        f"{len(minima)} minima of the search: {time.perf_counter() - start:.1f} s AMD"
+        f"{len(minima)} minima of the search: AMD {time.perf_counter() - start:.1f} s"
     )
     known = timed(
         "as the search found them",
         lambda: unique(minima, crystals.__getitem__, SETTINGS),
         overlays,
     )
-    changes = {
-        "all overlaid, none sure": {"surely_same_angstrom": 0.0},
-        "surely the same 0.01 Å": {"surely_same_angstrom": 0.01},
-        "surely the same 0.05 Å": {"surely_same_angstrom": 0.05},
-        "surely different 0.2 Å": {"surely_different_angstrom": 0.2},
-        "energies within 0.05 kJ/mol": {"energy_window_kj_per_mol": 0.05},
-        "energies within 0.2 kJ/mol": {"energy_window_kj_per_mol": 0.2},
-        "densities within 1 %": {"density_window_percent": 1.0},
-        "RMSD below 0.30 Å": {"duplicate_rmsd_angstrom": 0.30},
-    }
-    reference = partition(known)
-    for name, change in changes.items():
+    for name, change in CHANGES.items():
         changed = SETTINGS.model_copy(update=change)
         groups = timed(
             name,
             lambda changed=changed: unique(minima, crystals.__getitem__, changed),
             overlays,
         )
-        common = len(set(partition(groups)) & set(reference))
-        print(f"  {common} of {len(reference)} groups unchanged")
+        common = len(set(partition(groups)) & set(partition(known)))
+        print(f"  {common} of {len(known)} groups unchanged")
+    return [group.representative for group in known]
 
+
+def main(folder: Path, count: int) -> None:
+    """Measure and print."""
+    overlays = Overlays()
+    ends, crystals = first_minima(folder)
+    candidate("", 0.0, next(iter(crystals.values())))  # compiles
+    sources = of_the_search(ends, crystals, overlays)
     rng = np.random.default_rng(1)
-    sources = [group.representative for group in known]
     chosen = [*range(len(sources)), *rng.integers(0, len(sources), count)]
     truth, copies, energies = {}, {}, {}
     for number, which in enumerate(chosen[: count + 1000]):
@@ -223,8 +232,7 @@ def main(folder: Path, count: int) -> None:
     made = [candidate(key, energies[key], copies[key]) for key in copies]
     spent, cpu = time.perf_counter() - start, time.process_time() - cpu
     print(f"{len(made)} copies of {len(sources)}: AMD {spent:.1f} s, CPU {cpu:.1f} s")
-    order = rng.permutation(len(made))
-    shuffled = [made[k] for k in order]
+    shuffled = [made[k] for k in rng.permutation(len(made))]
     first, more = shuffled[:count], shuffled[count:]
     groups = timed(
         f"{count} minima", lambda: unique(first, copies.__getitem__, SETTINGS), overlays
@@ -242,11 +250,11 @@ def main(folder: Path, count: int) -> None:
     common = len(set(partition(whole)) & set(partition(both)))
     print(f"  {common} of {len(whole)} groups are those of the two instalments")
 
-    ranked = sorted(sources, key=lambda one: one.lattice_energy)
-    near = [(a.key, b.key) for a, b in pairwise(ranked[:300])][::3]
-    alike = [(one.key, f"{one.key}'") for one in ranked[:300:3]]
-    some = dict(crystals) | {other: copy_of(crystals[key], rng) for key, other in alike}
-    beside_pymatgen(some, near + alike)
+    ranked = sorted(sources, key=lambda one: one.lattice_energy)[:300:3]
+    pairs = [(a.key, b.key) for a, b in pairwise(ranked)]
+    pairs += [(one.key, f"{one.key}'") for one in ranked]
+    doubles = {f"{one.key}'": copy_of(crystals[one.key], rng) for one in ranked}
+    beside_pymatgen(crystals | doubles, pairs)
 
 
 if __name__ == "__main__":

@@ -76,10 +76,11 @@ def compare(  # noqa: PLR0913 - every option is an argument
             _tolerances(distance_tolerance, angle_tolerance),
             hydrogens,
         )
-        crystals = [
-            read_crystal(file, needs_hydrogens=False) for file in (first, second)
-        ]
-        found = compare_crystals(*crystals, criteria)
+        found = compare_crystals(
+            read_crystal(first, needs_hydrogens=False),
+            read_crystal(second, needs_hydrogens=False),
+            criteria,
+        )
         report = _comparison_report(found, criteria)
         if as_json:
             typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
@@ -260,7 +261,7 @@ def _tell_comparison(
     """The comparison on the terminal."""
     packing, tolerances = found.packing, criteria.tolerances
     rmsd = _finite(packing.rmsd)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("molecules matched", f"{packing.n_matched} of {packing.n_compared}"),
         (f"RMSD of {packing.n_matched}", "-" if rmsd is None else f"{rmsd:.3f} Å"),
         ("same crystal", "yes" if packing.same else "no"),

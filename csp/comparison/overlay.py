@@ -216,7 +216,7 @@ def _pair(
 def _mappings(
     first: tuple[MolecularGraph, ...], second: tuple[MolecularGraph, ...]
 ) -> _Mappings | None:
-    """How the molecules of two crystals correspond; nothing if they are not the same."""
+    """How the molecules of two crystals correspond, nothing if they differ."""
     if len(first) != len(second):
         return None
     kinds = np.full(len(second), -1)

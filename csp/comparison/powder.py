@@ -1,5 +1,6 @@
 """X-ray powder patterns and how alike two of them are."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,16 +53,16 @@ def powder_pattern(crystal: Crystal) -> PowderPattern:
         InputError: If no reflection lies between 5 and 50 degrees.
     """
     margin = 2.0 * PEAK_WIDTH
-    sticks = XRDCalculator(wavelength=RADIATION).get_pattern(
-        crystal.to_pymatgen(),
-        scaled=False,
-        two_theta_range=(FIRST_ANGLE - margin, LAST_ANGLE + margin),
-    )
-    if len(sticks.x) == 0:
+    limits = (FIRST_ANGLE - margin, LAST_ANGLE + margin)
+    try:
+        sticks = XRDCalculator(wavelength=RADIATION).get_pattern(
+            crystal.to_pymatgen(), scaled=False, two_theta_range=limits
+        )
+    except ValueError as error:  # no lattice planes so near
         raise InputError(
             f"the crystal has no reflection between {FIRST_ANGLE:g} and "
             f"{LAST_ANGLE:g} degrees 2θ (Cu Kα): check its cell lengths"
-        )
+        ) from error
     angles = np.arange(FIRST_ANGLE, LAST_ANGLE + 0.5 * STEP, STEP)
     # |F|² grows with the square of the cell's contents
     weights = np.asarray(sticks.y) / volume(crystal.cell) ** 2
@@ -113,5 +114,5 @@ def powder_similarity(
         return float(f @ np.convolve(g, triangle)[reach : reach + len(g)])
 
     f, g = first.intensities, second.intensities
-    norm = (correlation(f, f) * correlation(g, g)) ** 0.5
+    norm = math.sqrt(correlation(f, f) * correlation(g, g))
     return min(1.0, correlation(f, g) / norm)

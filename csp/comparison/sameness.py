@@ -1,7 +1,7 @@
 """Two crystals compared by all measures: overlay, powder pattern, distances."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms
@@ -26,7 +26,7 @@ class Criteria:
     """
 
     n_molecules: int = 15
-    tolerances: Tolerances = Tolerances()
+    tolerances: Tolerances = field(default_factory=Tolerances)
     hydrogens: bool = False
 
 

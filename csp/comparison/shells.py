@@ -27,6 +27,8 @@ from csp.geometry import volume
 CARBON = 6
 SAME_CONTACT = 0.02
 """Neighbours whose contacts differ by less are equally near, Å."""
+SAME_SURROUNDINGS = 1e-3
+"""Molecules whose contacts differ by less are images of one another, Å."""
 WIDER_BY = 1.25
 """Partners are sought up to this multiple of the last molecule's contact."""
 WIDER_PLUS = 0.5
@@ -141,7 +143,7 @@ def packing_shells(
 
 def _is_same(first: np.ndarray, second: np.ndarray) -> bool:
     n = min(len(first), len(second))
-    return bool(np.abs(first[:n] - second[:n]).max() < SAME_CONTACT)
+    return bool(np.abs(first[:n] - second[:n]).max() < SAME_SURROUNDINGS)
 
 
 def _molecules(crystal: Crystal, hydrogens: Hydrogens) -> _Molecules:

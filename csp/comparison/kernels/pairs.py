@@ -127,12 +127,8 @@ def copied(frames: Frames, rows: Integers) -> Frames:
 def moved_point(frame: Frame, point: Array, i: int) -> float:
     """Component i of a point carried by a frame."""
     r = frame.rotation
-    return (
-        r[i, 0] * point[0]
-        + r[i, 1] * point[1]
-        + r[i, 2] * point[2]
-        + frame.translation[i]
-    )
+    turned: float = r[i, 0] * point[0] + r[i, 1] * point[1] + r[i, 2] * point[2]
+    return turned + float(frame.translation[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -214,8 +210,9 @@ def _once(partner: Integers, distances: Array) -> Array:
 def _best_permutation(pair: Pair, a: int, b: int, moved: Array) -> int:
     """The mapping with the smallest Σ|x' − y|², so with the largest Σ x'·y."""
     kind = pair.kinds[a]
-    best, most = pair.first_permutation[kind], -np.inf
-    for row in range(pair.first_permutation[kind], pair.first_permutation[kind + 1]):
+    first: int = pair.first_permutation[kind]
+    best, most = first, -np.inf
+    for row in range(first, pair.first_permutation[kind + 1]):
         total = 0.0
         for m in range(pair.sizes[a]):
             atom = pair.permutations[row, m]

@@ -56,7 +56,11 @@ def starts(pair: Pair, n_open: int) -> Frames:
         frames.hands[k] = 1.0 - 2.0 * (k % 2)
         frames.centrals[k] = row
         fit(
-            points, targets, frames.hands[k], frames.rotations[k], frames.translations[k]
+            points,
+            targets,
+            frames.hands[k],
+            frames.rotations[k],
+            frames.translations[k],
         )
     return frames
 

@@ -250,6 +250,3 @@ def test_misuse_is_explained(alpha, beta):
         packing_shells(alpha, 1)
     with pytest.raises(InputError, match="clusters of 15 and 20 molecules"):
         compare_packings(packing_shells(alpha, 15), packing_shells(beta, 20))
-    argon = Crystal(np.eye(3) * 5.0, np.array([18]), np.zeros((1, 3)), np.array([0]), 1)
-    with pytest.raises(InputError, match="no molecule of two or more atoms"):
-        packing_shells(argon)
