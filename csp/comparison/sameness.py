@@ -68,6 +68,7 @@ def compare_crystals(
         InputError: If hydrogens are to count where there are none.
     """
     notes = []
+    contents = [contents_of(crystal) for crystal in (first, second)]
     if has_hydrogens(first) != has_hydrogens(second):
         if criteria.hydrogens:
             raise InputError(
@@ -82,8 +83,7 @@ def compare_crystals(
         packing_shells(second, criteria.n_molecules, which),
         criteria.tolerances,
     )
-    contents = [contents_of(crystal) for crystal in (first, second)]
-    if contents[0] != contents[1]:
+    if contents_of(first) != contents_of(second):
         notes.append(
             f"the crystals differ in contents: {contents[0]} and {contents[1]}"
         )

@@ -51,7 +51,10 @@ def dry_ice(length, length_c=None):
     cell = np.diag([length, length, length_c or length])
     centres = np.array([[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2.0
     axes = np.array([[1, 1, 1], [-1, -1, 1], [1, -1, -1], [-1, 1, -1]]) / 3**0.5
-    parts = [c @ cell + np.outer([-1.16, 0.0, 1.16], a) for c, a in zip(centres, axes)]
+    parts = [
+        c @ cell + np.outer([-1.16, 0.0, 1.16], a)
+        for c, a in zip(centres, axes, strict=True)
+    ]
     return crystal_of_atoms(cell, np.tile([8, 6, 8], 4), np.concatenate(parts))
 
 
