@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from csp import __version__
+from csp.comparison_commands import compare, match
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
 from csp.terminal import (
@@ -86,6 +87,8 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("monomers")(monomers)
     app.command("lattice-energy")(lattice_energy)
     app.command("minimise")(minimise)
+    app.command("compare")(compare)
+    app.command("match")(match)
 
     @app.command("run")
     def run(

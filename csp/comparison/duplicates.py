@@ -10,7 +10,7 @@ import numpy as np
 from csp.arrays import Matrix, Scalars, read_only
 from csp.comparison.overlay import compare_packings
 from csp.comparison.settings import ComparisonSettings
-from csp.comparison.shells import PackingShells, packing_shells
+from csp.comparison.shells import Hydrogens, PackingShells, packing_shells
 from csp.crystal import Crystal
 from csp.errors import InputError
 
@@ -115,18 +115,21 @@ def extend(
     same_packing = _packing_test(crystal_of, settings)
     sweep = _Sweep.of([group.representative for group in entering], settings)
     founders: list[int] = []
+    new_founders: list[int] = []
     members: dict[int, list[str]] = {}
     for index, group in enumerate(entering):
         key = group.representative.key
-        for founder, gap in sweep.similar(index, founders):
+        is_known = key in known
+        for founder, gap in sweep.similar(
+            index, new_founders if is_known else founders
+        ):
             other = entering[founder].representative.key
-            if key in known and other in known:
-                continue
             if gap <= settings.surely_same_angstrom or same_packing(other, key):
                 members[founder] += group.keys
                 break
         else:
             founders.append(index)
+            new_founders += [] if is_known else [index]
             members[index] = list(group.keys)
     return tuple(
         DuplicateGroup(entering[i].representative, tuple(sorted(members[i])))
@@ -176,9 +179,7 @@ def _packing_test(
 
     @lru_cache(maxsize=REMEMBERED)
     def shells(key: str) -> PackingShells:
-        return packing_shells(
-            crystal_of(key), settings.n_molecules, polar_hydrogens=True
-        )
+        return packing_shells(crystal_of(key), settings.n_molecules, Hydrogens.POLAR)
 
     def same_packing(first: str, second: str) -> bool:
         match = compare_packings(shells(first), shells(second), settings.tolerances)

@@ -1,10 +1,10 @@
 """Average minimum distances: a fingerprint that no choice of cell can change."""
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from csp.arrays import Matrix, Scalars, read_only
-from csp.comparison.molecules import images
+from csp.arrays import AtomicNumbers, Cell, Matrix, Positions, Scalars, read_only
+from csp.comparison.kernels.distances import nearest_distances
+from csp.comparison.molecules import HYDROGEN
 from csp.comparison.reduction import niggli_cell
 from csp.crystal import Crystal
 from csp.errors import InputError
@@ -38,31 +38,53 @@ def average_minimum_distances(
     """
     if n_neighbours < 1:
         raise InputError(f"n_neighbours must be at least 1, got {n_neighbours}")
-    distances = neighbour_distances(crystal, n_neighbours)
-    elements = np.unique(crystal.atomic_numbers)
-    means = [distances[crystal.atomic_numbers == z].mean(axis=0) for z in elements]
-    return read_only(np.concatenate(means))
+    distances = neighbour_distances(crystal.cell, crystal.positions, n_neighbours)
+    return read_only(_means(crystal.atomic_numbers, distances))
 
 
-def neighbour_distances(crystal: Crystal, n_neighbours: int) -> Matrix:
+def scale_free_distances(
+    cell: Cell, atomic_numbers: AtomicNumbers, positions: Positions
+) -> Scalars:
+    """The same of the atoms other than hydrogen, in units of their spacing.
+
+    The spacing is the cube root of the volume of such an atom, so that crystals that
+    differ by uniform expansion have one fingerprint. The molecules need not be known.
+
+    Args:
+        cell: Any cell of the crystal, rows, Å.
+        atomic_numbers: Of each atom of the cell.
+        positions: Å.
+    """
+    kept = atomic_numbers != HYDROGEN
+    if not kept.any():
+        kept = ~kept
+    distances = neighbour_distances(cell, positions[kept], N_NEIGHBOURS)
+    spacing = (volume(cell) / kept.sum()) ** (1.0 / 3.0)
+    return read_only(_means(atomic_numbers[kept], distances) / spacing)
+
+
+def _means(atomic_numbers: AtomicNumbers, distances: Matrix) -> Scalars:
+    """Mean row of each element, in order of atomic number."""
+    elements = np.unique(atomic_numbers)
+    means = [distances[atomic_numbers == z].mean(axis=0) for z in elements]
+    return np.concatenate(means)
+
+
+def neighbour_distances(cell: Cell, positions: Positions, n_neighbours: int) -> Matrix:
     """Distances (Å) from each atom of the cell to its nearest atoms, ascending."""
-    cell = niggli_cell(crystal.cell)
-    fractional = crystal.positions @ np.linalg.inv(cell)
+    cell = niggli_cell(cell)
+    inverse = np.linalg.inv(cell)
+    fractional = positions @ inverse
     wrapped = fractional - np.floor(fractional)
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    heights = 1.0 / np.linalg.norm(inverse, axis=0)
     n_atoms = len(wrapped)
     # a sphere of this radius holds the neighbours if atoms are spread evenly
     ball = 3.0 * (n_neighbours + 1) * volume(cell) / (4.0 * np.pi * n_atoms)
     radius = 1.1 * ball ** (1.0 / 3.0) + 0.5
-    while True:
-        shifts, atoms = images(wrapped, radius / heights)
-        points = (wrapped[atoms] + shifts) @ cell
-        if len(points) > n_neighbours:
-            tree = cKDTree(points)
-            distances, _ = tree.query(wrapped @ cell, k=n_neighbours + 1)
-            if distances.max() <= radius:
-                return np.asarray(distances[:, 1:])
+    distances = np.empty((n_atoms, n_neighbours))
+    while not nearest_distances(cell, wrapped, heights, radius, distances):
         radius *= 1.2
+    return distances
 
 
 def invariant_distance(first: np.ndarray, second: np.ndarray) -> float:

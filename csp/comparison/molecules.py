@@ -12,6 +12,8 @@ from csp.crystal import Crystal
 from csp.errors import InputError
 
 HYDROGEN = 1
+CATIONS = (3, 11, 12, 19, 20, 37, 38, 55, 56)
+"""Alkali and alkaline-earth metals are ions by themselves: they have no bonds."""
 BOND_SLACK = 0.3
 """A bond is at most this much longer than the sum of its covalent radii, Å."""
 
@@ -25,8 +27,9 @@ def crystal_of_atoms(
     """The crystal of whole molecules that the atoms of a cell make.
 
     Atoms are bonded when closer than the sum of their covalent radii plus 0.3 Å; a
-    hydrogen is bonded to its nearest atom only. The centroid of every molecule lies in
-    the cell; atoms are sorted by molecule and keep their order within each.
+    hydrogen is bonded to its nearest atom only, and alkali and alkaline-earth metals
+    to none. The centroid of every molecule lies in the cell; atoms are sorted by
+    molecule and keep their order within each.
 
     Args:
         cell: Lattice vectors as rows, Å.
@@ -99,7 +102,8 @@ def is_bonded(
 ) -> np.ndarray:
     """Whether pairs of atoms at these distances (Å) are covalently bonded."""
     longest = covalent_radii[first] + covalent_radii[second] + BOND_SLACK
-    return np.asarray(lengths < longest)
+    are_ions = np.isin(first, CATIONS) | np.isin(second, CATIONS)
+    return np.asarray((lengths < longest) & ~are_ions)
 
 
 def to_nearest(

@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from csp.arrays import Indices, RotationMatrix, read_only
-from csp.comparison.cluster import ClusterOverlay, best_overlay
-from csp.comparison.frames import pair_of_shells
-from csp.comparison.graphs import isomorphisms
+from csp.arrays import RotationMatrix, read_only
+from csp.comparison.graphs import MolecularGraph, isomorphisms
+from csp.comparison.kernels.overlay import Overlaid, best_overlay
+from csp.comparison.kernels.pairs import Pair
 from csp.comparison.shells import PackingShells, Shell, packing_shells
 from csp.crystal import Crystal
 from csp.errors import InputError
@@ -127,12 +129,17 @@ def compare_packings(
     )
 
 
+def are_same_molecules(first: PackingShells, second: PackingShells) -> bool:
+    """Whether the molecules of two crystals are the same, by their bonds."""
+    return _mappings(first.graphs, second.graphs) is not None
+
+
 def _worst_cluster(
     first: PackingShells, second: PackingShells, tolerances: Tolerances
 ) -> PackingMatch:
     """The cluster of the first crystal that is found least well in the second."""
     none = PackingMatch(0, first.n_molecules, math.inf, np.eye(3))
-    mappings = _mappings(first, second)
+    mappings = _mappings(first.graphs, second.graphs)
     if mappings is None:
         return none
     worst = None
@@ -150,20 +157,14 @@ def _worst_cluster(
 
 
 def _best_of(
-    shell: Shell,
-    second: PackingShells,
-    mappings: tuple[Indices, tuple[np.ndarray, ...]],
-    tolerances: Tolerances,
-) -> ClusterOverlay | None:
-    kinds_of_second, permutations = mappings
-    smallest_cosine = math.cos(math.radians(tolerances.angle))
+    shell: Shell, second: PackingShells, mappings: "_Mappings", tolerances: Tolerances
+) -> Overlaid | None:
     best = None
     for other in second.shells:
-        pair = pair_of_shells(
-            shell, other, kinds_of_second, permutations, second.n_molecules
+        found = best_overlay(
+            _pair(shell, other, mappings, second.n_molecules, tolerances), shell.n_open
         )
-        found = best_overlay(pair, tolerances.distance, smallest_cosine)
-        if found is not None and (
+        if found.n_matched and (
             best is None
             or (-found.n_matched, found.rmsd) < (-best.n_matched, best.rmsd)
         ):
@@ -171,29 +172,65 @@ def _best_of(
     return best
 
 
-def _mappings(
-    first: PackingShells, second: PackingShells
-) -> tuple[Indices, tuple[np.ndarray, ...]] | None:
+class _Mappings(NamedTuple):
     """Which kinds of molecule are the same, and how their atoms correspond.
 
-    Returns:
-        For each kind of the second crystal its number in the first, and for each kind
-        of the first the mappings of its atoms, padded to one length; nothing if the
-        crystals are not of the same molecules.
+    Attributes:
+        kinds: For each kind of the second crystal its number in the first.
+        permutations: Mappings of the atoms of each kind of the first, padded.
+        first: Where those of each kind begin, and their end.
     """
-    if len(first.graphs) != len(second.graphs):
+
+    kinds: np.ndarray
+    permutations: np.ndarray
+    first: np.ndarray
+
+
+def _pair(
+    shell: Shell,
+    other: Shell,
+    mappings: _Mappings,
+    n_molecules: int,
+    tolerances: Tolerances,
+) -> Pair:
+    """The cluster of one shell and where it is sought."""
+    n = shell.n_reference
+    return Pair(
+        cluster=shell.coordinates[:n],
+        centroids=shell.centroids[:n],
+        kinds=shell.kinds[:n],
+        sizes=shell.sizes[:n],
+        shell=other.coordinates,
+        shell_centroids=other.centroids,
+        shell_kinds=mappings.kinds[other.kinds],
+        permutations=mappings.permutations,
+        first_permutation=mappings.first,
+        n_core=shell.n_core,
+        n_molecules=n_molecules,
+        distance_tolerance=tolerances.distance,
+        smallest_cosine=math.cos(math.radians(tolerances.angle)),
+    )
+
+
+@lru_cache(maxsize=256)
+def _mappings(
+    first: tuple[MolecularGraph, ...], second: tuple[MolecularGraph, ...]
+) -> _Mappings | None:
+    """How the molecules of two crystals correspond, nothing if they differ."""
+    if len(first) != len(second):
         return None
-    kinds_of_second = np.full(len(second.graphs), -1)
-    n_atoms = max(len(graph.atomic_numbers) for graph in first.graphs)
+    kinds = np.full(len(second), -1)
+    n_atoms = max(len(graph.atomic_numbers) for graph in first)
     padded = []
-    for kind, graph in enumerate(first.graphs):
-        for other, other_graph in enumerate(second.graphs):
+    for kind, graph in enumerate(first):
+        for other, other_graph in enumerate(second):
             permutations = isomorphisms(graph, other_graph)
             if len(permutations):
-                kinds_of_second[other] = kind
+                kinds[other] = kind
                 rest = np.arange(permutations.shape[1], n_atoms)
                 tail = np.broadcast_to(rest, (len(permutations), len(rest)))
                 padded.append(np.concatenate([permutations, tail], axis=1))
-    if len(padded) != len(first.graphs) or (kinds_of_second < 0).any():
+    if len(padded) != len(first) or (kinds < 0).any():
         return None
-    return kinds_of_second, tuple(padded)
+    ends = np.cumsum([0, *map(len, padded)])
+    return _Mappings(kinds, np.concatenate(padded), ends)

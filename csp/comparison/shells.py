@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from csp.arrays import (
     Mask,
     Positions,
     Scalars,
+    Vectors,
     read_only,
 )
 from csp.comparison.graphs import MolecularGraph, isomorphisms, molecular_graph
+from csp.comparison.kernels.distances import closest_contacts
 from csp.comparison.molecules import HYDROGEN, images, molecular_bonds
 from csp.comparison.reduction import niggli_cell
 from csp.crystal import Crystal
@@ -24,12 +27,26 @@ from csp.geometry import volume
 CARBON = 6
 SAME_CONTACT = 0.02
 """Neighbours whose contacts differ by less are equally near, Å."""
+SAME_SURROUNDINGS = 1e-3
+"""Molecules whose contacts differ by less are images of one another, Å."""
 WIDER_BY = 1.25
 """Partners are sought up to this multiple of the last molecule's contact."""
 WIDER_PLUS = 0.5
 """And this much more, Å."""
 THIN = 0.25
 """Atoms whose spread off a line is smaller, Å, lie on it."""
+
+
+class Hydrogens(Enum):
+    """Which hydrogens count when molecules are compared.
+
+    ``NEEDED``: only those of molecules whose other atoms lie on a line, so that the
+    orientation would be open; ``POLAR``: those not bonded to carbon, too; ``ALL``.
+    """
+
+    NEEDED = "needed"
+    POLAR = "polar"
+    ALL = "all"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,16 +61,21 @@ class Shell:
         kinds: Which graph each molecule has.
         coordinates: (molecules, atoms, 3), Å, from the centroid of the first molecule;
             zero beyond the atoms of the molecule's kind.
+        centroids: Of the molecules, Å.
         sizes: Atoms of each molecule.
         n_core: Molecules nearer than the last one of the cluster.
         n_reference: Molecules as near as it, or nearer.
+        n_open: Neighbours needed to fix the orientation of the first molecule: one if
+            it is linear, two if it is a single atom.
     """
 
     kinds: Indices
     coordinates: np.ndarray
+    centroids: Vectors
     sizes: Indices
     n_core: int
     n_reference: int
+    n_open: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,54 +108,52 @@ class _Molecules:
 
 
 def packing_shells(
-    crystal: Crystal, n_molecules: int = 15, *, polar_hydrogens: bool = False
+    crystal: Crystal,
+    n_molecules: int = 15,
+    hydrogens: Hydrogens = Hydrogens.NEEDED,
 ) -> PackingShells:
     """What :func:`csp.comparison.overlay.compare_packings` needs to know of a crystal.
 
-    Hydrogens are left out where the other atoms fix the orientation of the molecule.
+    Single atoms are centres only where there is nothing else.
 
     Args:
         crystal: Any cell of it.
         n_molecules: Molecules in a cluster, the central one included.
-        polar_hydrogens: Whether hydrogens that are not bonded to carbon count.
+        hydrogens: Which hydrogens count.
 
     Raises:
-        InputError: If ``n_molecules`` is less than 2 or there are only single atoms.
+        InputError: If ``n_molecules`` is less than 2.
     """
     if n_molecules < 2:  # noqa: PLR2004
         raise InputError(f"n_molecules must be at least 2, got {n_molecules}")
-    molecules = _molecules(crystal, polar_hydrogens=polar_hydrogens)
+    molecules = _molecules(crystal, hydrogens)
     shells: list[Shell] = []
     seen: list[tuple[int, Scalars]] = []
-    for centre in np.flatnonzero(molecules.sizes > 1).tolist():
-        shell, contacts = _shell(
-            molecules, niggli_cell(crystal.cell), centre, n_molecules
-        )
+    cell = niggli_cell(crystal.cell)
+    has_orientation = molecules.sizes > 1
+    centres = np.flatnonzero(has_orientation | ~has_orientation.any())
+    for centre in centres.tolist():
+        shell, contacts = _shell(molecules, cell, centre, n_molecules)
         kind = int(molecules.kinds[centre])
         if not any(k == kind and _is_same(contacts, c) for k, c in seen):
             seen.append((kind, contacts))
             shells.append(shell)
-    if not shells:
-        raise InputError(
-            "the crystal has no molecule of two or more atoms: packings of single "
-            "atoms cannot be overlaid"
-        )
     return PackingShells(molecules.graphs, tuple(shells), n_molecules)
 
 
 def _is_same(first: np.ndarray, second: np.ndarray) -> bool:
     n = min(len(first), len(second))
-    return bool(np.abs(first[:n] - second[:n]).max() < SAME_CONTACT)
+    return bool(np.abs(first[:n] - second[:n]).max() < SAME_SURROUNDINGS)
 
 
-def _molecules(crystal: Crystal, *, polar_hydrogens: bool) -> _Molecules:
+def _molecules(crystal: Crystal, hydrogens: Hydrogens) -> _Molecules:
     graphs: list[MolecularGraph] = []
     kinds, parts = [], []
     for molecule in range(crystal.n_molecules):
         atoms = crystal.molecule_of_atom == molecule
         numbers, positions = crystal.atomic_numbers[atoms], crystal.positions[atoms]
         bonds = molecular_bonds(numbers, positions)
-        kept = _compared_atoms(numbers, positions, bonds, polar=polar_hydrogens)
+        kept = _compared_atoms(numbers, positions, bonds, hydrogens)
         new_index = np.cumsum(kept) - 1
         inner = new_index[bonds[kept[bonds].all(axis=1)]]
         graph = molecular_graph(numbers[kept], inner)
@@ -160,10 +180,12 @@ def _kind(graph: MolecularGraph, graphs: list[MolecularGraph]) -> tuple[int, Ind
 
 
 def _compared_atoms(
-    numbers: AtomicNumbers, positions: Positions, bonds: Bonds, *, polar: bool
+    numbers: AtomicNumbers, positions: Positions, bonds: Bonds, hydrogens: Hydrogens
 ) -> Mask:
     kept = np.asarray(numbers != HYDROGEN)
-    if polar:
+    if hydrogens is Hydrogens.ALL:
+        return np.full_like(kept, 1)
+    if hydrogens is Hydrogens.POLAR:
         carbon_bound = np.zeros(len(numbers), dtype=bool)
         for first, second in (bonds.T, bonds.T[::-1]):
             carbon_bound[first[numbers[second] == CARBON]] = True
@@ -194,11 +216,9 @@ def _shell(
     reach = spacing * n_molecules ** (1.0 / 3.0)
     while True:
         found, shifts = _within(centroids - centroids[centre], cell, reach + 2.0 * size)
-        points = molecules.coordinates[found] + shifts[:, None, :]
-        difference = points[:, :, None, :] - central
-        lengths = np.sqrt(np.einsum("...k,...k->...", difference, difference))
-        lengths[~atom_exists[found]] = np.inf
-        contacts = lengths.min(axis=(1, 2))
+        contacts = closest_contacts(
+            molecules.coordinates, molecules.sizes, found, shifts, central
+        )
         contacts[(found == centre) & (np.abs(shifts).max(axis=1) == 0.0)] = 0.0
         order = np.argsort(contacts, kind="stable")
         contacts = contacts[order]
@@ -209,15 +229,19 @@ def _shell(
                 break
         reach *= 1.25
     inside = order[contacts <= widest]
+    moved = molecules.coordinates[found[inside]] + shifts[inside, None, :]
     coordinates = np.where(
-        atom_exists[found[inside], :, None], points[inside] - centroids[centre], 0.0
+        atom_exists[found[inside], :, None], moved - centroids[centre], 0.0
     )
+    sizes = molecules.sizes[found[inside]]
     shell = Shell(
         read_only(molecules.kinds[found[inside]], int),
         read_only(coordinates),
-        read_only(molecules.sizes[found[inside]], int),
+        read_only(coordinates.sum(axis=1) / sizes[:, None]),
+        read_only(sizes, int),
         int((contacts < last - SAME_CONTACT).sum()),
         int((contacts <= last + SAME_CONTACT).sum()),
+        2 if len(central) == 1 else int(is_linear(central)),
     )
     return shell, contacts[contacts <= widest]
 

@@ -44,14 +44,19 @@ def test_distances_are_those_of_all_images(beta, strained, stretch):
     images = beta.positions + (grid @ beta.cell)[:, None, :]
     difference = images.reshape(-1, 1, 3) - beta.positions
     distances = np.sort(np.linalg.norm(difference, axis=2), axis=0)[1:61].T
-    assert_allclose(neighbour_distances(beta, 60), distances, rtol=0, atol=1e-10)
+    assert_allclose(
+        neighbour_distances(beta.cell, beta.positions, 60),
+        distances,
+        rtol=0,
+        atol=1e-10,
+    )
     oxygen = average_minimum_distances(beta, 60)[120:]
     expected = distances[beta.atomic_numbers == 8].mean(axis=0)
     assert_allclose(oxygen, expected, rtol=0, atol=1e-10)
 
 
 def test_many_neighbours_of_few_atoms_are_found(beta):
-    distances = neighbour_distances(beta, 700)
+    distances = neighbour_distances(beta.cell, beta.positions, 700)
     assert distances.shape == (16, 700)
     number_density = 16 / np.linalg.det(beta.cell)
     radius = (3 * 700 / (4 * np.pi * number_density)) ** (1 / 3)
