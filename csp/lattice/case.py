@@ -1,6 +1,7 @@
 """A DMACRYS case as a crystal of rigid bodies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from csp.arrays import AtomicNumbers, Cell, FractionalPositions, Moments
 from csp.comparison.molecules import periodic_bonds, unbroken
 from csp.errors import InputError
 from csp.geometry import centre_of
+from csp.lattice.anisotropy import axes_of, turning_types, with_anisotropy
 from csp.lattice.case_file import (
     CaseCrystal,
     CaseFile,
@@ -24,14 +26,13 @@ from csp.lattice.frames import frame_of
 from csp.lattice.pair_rows import PairRows, pair_rows
 from csp.potentials.bodies import Body
 from csp.potentials.exp6 import ParameterSet
-from csp.potentials.rigid_crystal import RigidCrystal, inverted
-from csp.potentials.settings import PotentialSettings
+from csp.potentials.rigid_crystal import inverted
+from csp.potentials.settings import PotentialSettings, SplinedSettings
 from csp.potentials.solid_harmonics import N_MOMENTS, powers_of
 from csp.units import ANGSTROM_PER_BOHR
 
-_ENERGY_WIDTH = 0.5
 _MINIMUM_WIDTH = 2.0
-"""Å; over which higher multipoles end, in an energy and in a minimisation."""
+"""Å; over which higher multipoles end in a minimisation without a spline."""
 _SHARP_SITES, _SHARP_MOLECULES = 0.5, 0.001
 """Å; the least widths of a switch, for sums that DMACRYS ends abruptly."""
 EWALD_ACCURACY = 1e-9
@@ -51,22 +52,26 @@ def read_case(path: Path, pressure_gpa: float = 0.0) -> CrystalInput:
             f"{path} has {len(numbers)} atoms but {len(case.molecule.sites)} sites: "
             "give one site for each atom, molecule by molecule"
         )
-    parts, scales = _placed(case, members, (numbers, fractional), cell)
+    rows = _rows(case, members, numbers)
+    pairs, turning = with_anisotropy(rows.pairs, case.potentials.aniso_pairs)
+    turning |= rows.anisotropy
+    parts, scales, wrong = _placed(
+        case, members, (numbers, fractional), cell, turning_types(turning)
+    )
     crystal, n_units, notes = packed(case, parts, cell)
-    rows = _rows(case, crystal, members, numbers)
     types = [kind for body in crystal.bodies for kind in body.types]
-    notes = [*notes, *_scale_notes(scales), *_row_notes(case, rows)]
+    notes = [*notes, *_scale_notes(scales), *_row_notes(rows), *_axis_notes(wrong)]
     settings, smooth = case_settings(case.settings, pressure_gpa)
     return CrystalInput(
         name=case.title,
         crystal=crystal,
         atoms=tuple(atoms for _, atoms, _, _ in parts),
-        parameters=ParameterSet("of the case", str(path), 0.0, {}, rows.pairs),
+        parameters=ParameterSet("of the case", str(path), 0.0, {}, pairs, turning),
         settings=settings,
         smooth=smooth,
         force_field="of the case",
         n_formula_units=n_units,
-        unrepelled=unrepelled_pairs(types, rows.pairs),
+        unrepelled=unrepelled_pairs(types, pairs),
         has_doubtful_axes=any(scale != 1.0 for scale in scales),
         notes=tuple(notes),
     )
@@ -82,40 +87,39 @@ def case_settings(
     centres of mass: that is our rule with the narrowest switch (KAXXAI without a
     spline: charges, dipoles and higher multipoles to 0.0003 kJ/mol, each).
 
-    With a spline repulsion and dispersion go to zero site by site over its width beyond
-    the cutoff: within 0.02 kJ/mol in the cases that have all parameters. Higher
-    multipoles then have more neighbours, by a rule that we do not know; of the ends
-    tried, the end of the spline, over 0.5 Å, is nearest to the suite: within
-    0.15 kJ/mol, but 0.3 and 0.5 kJ/mol for two halobenzenes, which no end brings
-    nearer.
+    With a spline repulsion, dispersion and higher multipoles all go to zero site by
+    site, as a cubic over its width beyond the cutoff, whatever the distance of the
+    molecules: 0.003 kJ/mol in all cases of the suite that were tried. A minimisation
+    follows that without noise.
 
-    A minimisation ends higher multipoles over 2 Å, which it follows without noise; the
-    minima have DMACRYS's cells within 0.5 %. Charges and dipoles: Ewald sums always.
+    A minimisation without a spline ends higher multipoles over 2 Å. Charges and dipoles:
+    Ewald sums always.
 
     Args:
         given: Of the case.
         pressure_gpa: External pressure, GPa.
     """
     cutoff = given.repulsion_dispersion_cutoff_angstrom
-    if given.spline is None:
-        end, width = cutoff + 0.5 * _SHARP_SITES, _SHARP_SITES
-        reach, switch = cutoff + 0.5 * _SHARP_MOLECULES, _SHARP_MOLECULES
-        wide_reach = cutoff + 0.5 * _MINIMUM_WIDTH
-    else:
-        end, width = cutoff + given.spline.width, given.spline.width
-        reach = wide_reach = cutoff + given.spline.width
-        switch = _ENERGY_WIDTH
+    if given.spline is not None:
+        splined = SplinedSettings(
+            cutoff=cutoff + given.spline.width,
+            switch_width=given.spline.width,
+            tail_correction=False,
+            pressure_gpa=pressure_gpa,
+            ewald_accuracy=EWALD_ACCURACY,
+        )
+        return splined, splined
     sharp = PotentialSettings(
-        cutoff=end,
-        switch_width=width,
+        cutoff=cutoff + 0.5 * _SHARP_SITES,
+        switch_width=_SHARP_SITES,
         tail_correction=False,
-        multipole_cutoff=reach,
-        multipole_switch_width=switch,
+        multipole_cutoff=cutoff + 0.5 * _SHARP_MOLECULES,
+        multipole_switch_width=_SHARP_MOLECULES,
         pressure_gpa=pressure_gpa,
         ewald_accuracy=EWALD_ACCURACY,
     )
     wider = {
-        "multipole_cutoff": wide_reach,
+        "multipole_cutoff": cutoff + 0.5 * _MINIMUM_WIDTH,
         "multipole_switch_width": _MINIMUM_WIDTH,
     }
     return sharp, sharp.model_copy(update=wider)
@@ -153,25 +157,44 @@ def _placed(
     members: Sequence[np.ndarray],
     atoms: tuple[AtomicNumbers, FractionalPositions],
     cell: Cell,
-) -> tuple[list[Part], list[float]]:
-    """The bodies of the asymmetric unit, and the scales of their frames."""
+    turning: frozenset[str],
+) -> tuple[list[Part], list[float], list[str]]:
+    """The bodies of the asymmetric unit, the scales of their frames, wrong axes."""
     numbers, fractional = atoms
-    parts, scales, start = [], [], 0
+    parts: list[Part] = []
+    scales: list[float] = []
+    wrong: list[str] = []
+    start = 0
     for k, own in enumerate(members):
         sites = case.molecule.sites[start : start + len(own)]
         start += len(own)
-        part, scale = _part(
-            sites, numbers[own], fractional[own] @ cell, f"molecule {k + 1}"
-        )
+        name = f"molecule {k + 1}"
+        place = fractional[own] @ cell
+        part, scale, off = _part(sites, numbers[own], place, (name, turning))
         parts.append((part[0], part[1], part[2] @ np.linalg.inv(cell), part[3]))
         scales.append(scale)
-    return parts, scales
+        wrong += [f"{site} of {name}" for site in off]
+    return parts, scales, wrong
 
 
 def _part(
-    sites: Sequence[CaseSite], numbers: AtomicNumbers, atoms: np.ndarray, name: str
-) -> tuple[Part, float]:
-    """One body with its Cartesian centre."""
+    sites: Sequence[CaseSite],
+    numbers: AtomicNumbers,
+    atoms: np.ndarray,
+    about: tuple[str, frozenset[str]],
+) -> tuple[Part, float, tuple[str, ...]]:
+    """One body with its Cartesian centre.
+
+    Args:
+        sites: Its sites in the file.
+        numbers: Of its atoms.
+        atoms: Where they are in the crystal, Å.
+        about: Its name, and the types of sites that need axes.
+
+    Returns:
+        The body, the scale of its frame, and sites whose axes are wrong in the file.
+    """
+    name, turning = about
     points = np.array([site.position_bohr for site in sites]) * ANGSTROM_PER_BOHR
     frame = frame_of(points, atoms, numbers, name)
     own = BodyAtoms(numbers, atoms)
@@ -182,10 +205,14 @@ def _part(
         frame.scale * points + (frame.translation - centre) @ turn,
         _moments(sites),
     )
+    wrong: tuple[str, ...] = ()
+    if turning & set(body.types):
+        axes, wrong = axes_of(sites, numbers, body.sites, turning, name)
+        body = replace(body, axes=axes)
     if np.linalg.det(turn) < 0.0:
         body, turn = inverted(body), -turn
     inside = BodyAtoms(numbers, (atoms - centre) @ turn)
-    return (body, inside, centre, turn), frame.scale
+    return (body, inside, centre, turn), frame.scale, wrong
 
 
 def _moments(sites: Sequence[CaseSite]) -> Moments:
@@ -197,19 +224,19 @@ def _moments(sites: Sequence[CaseSite]) -> Moments:
 
 
 def _rows(
-    case: CaseFile,
-    crystal: RigidCrystal,
-    members: Sequence[np.ndarray],
-    numbers: AtomicNumbers,
+    case: CaseFile, members: Sequence[np.ndarray], numbers: AtomicNumbers
 ) -> PairRows:
     """Parameters of all types; the element of a type is that of its atoms."""
     symbols = {number: symbol for symbol, number in numbers_of_symbols.items()}
+    types = [site.type_name for site in case.molecule.sites]
+    order = np.concatenate(members)
     elements = {
         kind: symbols[int(number)]
-        for body, own in zip(crystal.bodies, members, strict=True)
-        for kind, number in zip(body.types, numbers[own], strict=True)
+        for kind, number in zip(types, numbers[order], strict=True)
     }
-    return pair_rows(elements, case.potentials.pairs)
+    sizes = np.repeat([len(own) for own in members], [len(own) for own in members])
+    ions = {kind for kind, size in zip(types, sizes, strict=True) if size == 1}
+    return pair_rows(elements, case.potentials.pairs, frozenset(ions))
 
 
 def _scale_notes(scales: Sequence[float]) -> list[str]:
@@ -222,12 +249,20 @@ def _scale_notes(scales: Sequence[float]) -> list[str]:
     ]
 
 
-def _row_notes(case: CaseFile, rows: PairRows) -> list[str]:
+def _axis_notes(wrong: Sequence[str]) -> list[str]:
+    if not wrong:
+        return []
+    return [
+        f"the axes of {', '.join(wrong)} are not along their bonds: the bonds are taken"
+    ]
+
+
+def _row_notes(rows: PairRows) -> list[str]:
     notes = []
     if rows.borrowed:
+        source = rows.source or "published parameters and combining rules"
         notes.append(
-            f"{', '.join(rows.borrowed)}: no exp-6 rows, published parameters and "
-            "combining rules are used"
+            f"{', '.join(rows.borrowed)}: no exp-6 rows that name them, {source} used"
         )
     if rows.unclear:
         notes.append(
@@ -239,12 +274,6 @@ def _row_notes(case: CaseFile, rows: PairRows) -> list[str]:
         notes.append(
             f"{', '.join(rows.missing)}: no exp-6 parameters, repulsion and dispersion "
             "of these sites are left out"
-        )
-    if case.potentials.aniso_pairs:
-        pairs = [f"{pair.type1}–{pair.type2}" for pair in case.potentials.aniso_pairs]
-        notes.append(
-            f"the anisotropic repulsion of {', '.join(pairs)} is not part of the model "
-            "and left out"
         )
     return notes
 

@@ -67,6 +67,7 @@ class CaseSite(_Part):
     atom_type: str | None = None
     position_bohr: Triple
     multipoles: CaseMultipoles
+    aniso_axis_body: Triple | None = None
 
     @property
     def type_name(self) -> str:
@@ -99,10 +100,16 @@ class CasePair(_Part):
 
 
 class AnisotropicPair(_Part):
-    """Two types whose repulsion depends on directions."""
+    """Two types whose repulsion depends on directions, Å."""
 
     type1: str
     type2: str
+    alpha_inv: float = Field(alias="alpha_inv_ang", gt=0.0, le=10.0)
+    rho_00: float = Field(0.0, ge=-10.0, le=10.0)
+    rho_10: float = Field(0.0, ge=-2.0, le=2.0)
+    rho_01: float = Field(0.0, ge=-2.0, le=2.0)
+    rho_20: float = Field(0.0, ge=-2.0, le=2.0)
+    rho_02: float = Field(0.0, ge=-2.0, le=2.0)
 
 
 class CasePotentials(_Part):
