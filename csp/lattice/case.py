@@ -1,35 +1,37 @@
 """A DMACRYS case as a crystal of rigid bodies."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers as numbers_of_symbols
 
-from csp.arrays import AtomicNumbers, Cell, FractionalPositions, Moments
+from csp.arrays import AtomicNumbers, Cell, FractionalPositions
 from csp.comparison.molecules import periodic_bonds, unbroken
 from csp.errors import InputError
-from csp.geometry import centre_of
-from csp.lattice.anisotropy import axes_of, turning_types, with_anisotropy
+from csp.lattice.anisotropy import turning_types, with_anisotropy
+from csp.lattice.case_bodies import PlacedBody, placed_bodies
 from csp.lattice.case_file import (
     CaseCrystal,
     CaseFile,
     CaseSettings,
-    CaseSite,
     cell_of,
     read_case_file,
 )
-from csp.lattice.case_symmetry import Part, packed
-from csp.lattice.crystal_input import BodyAtoms, CrystalInput, unrepelled_pairs
-from csp.lattice.frames import frame_of
+from csp.lattice.case_notes import (
+    axis_notes,
+    local_axis_notes,
+    row_notes,
+    scale_notes,
+)
+from csp.lattice.case_symmetry import packed
+from csp.lattice.crystal_input import CrystalInput, unrepelled_pairs
+from csp.lattice.local_axes import Wanted, with_axes_found
 from csp.lattice.pair_rows import PairRows, pair_rows
-from csp.potentials.bodies import Body
 from csp.potentials.exp6 import ParameterSet
-from csp.potentials.rigid_crystal import inverted
+from csp.potentials.rigid_crystal import RigidCrystal
 from csp.potentials.settings import PotentialSettings, SplinedSettings
-from csp.potentials.solid_harmonics import N_MOMENTS, powers_of
-from csp.units import ANGSTROM_PER_BOHR
+from csp.units import KJ_PER_MOL_PER_EV
 
 _MINIMUM_WIDTH = 2.0
 """Å; over which higher multipoles end in a minimisation without a spline."""
@@ -55,25 +57,28 @@ def read_case(path: Path, pressure_gpa: float = 0.0) -> CrystalInput:
     rows = _rows(case, members, numbers)
     pairs, turning = with_anisotropy(rows.pairs, case.potentials.aniso_pairs)
     turning |= rows.anisotropy
-    parts, scales, wrong = _placed(
+    placed = placed_bodies(
         case, members, (numbers, fractional), cell, turning_types(turning)
     )
+    parts = [body.part for body in placed]
+    parameters = ParameterSet("of the case", str(path), 0.0, {}, pairs, turning)
     crystal, n_units, notes = packed(case, parts, cell)
+    crystal, is_settled, more = _with_axes(case, placed, (crystal, n_units), parameters)
     types = [kind for body in crystal.bodies for kind in body.types]
-    notes = [*notes, *_scale_notes(scales), *_row_notes(rows), *_axis_notes(wrong)]
+    wrong = [site for body in placed for site in body.wrong]
     settings, smooth = case_settings(case.settings, pressure_gpa)
     return CrystalInput(
         name=case.title,
         crystal=crystal,
         atoms=tuple(atoms for _, atoms, _, _ in parts),
-        parameters=ParameterSet("of the case", str(path), 0.0, {}, pairs, turning),
+        parameters=parameters,
         settings=settings,
         smooth=smooth,
         force_field="of the case",
         n_formula_units=n_units,
         unrepelled=unrepelled_pairs(types, pairs),
-        has_doubtful_axes=any(scale != 1.0 for scale in scales),
-        notes=tuple(notes),
+        has_doubtful_axes=not is_settled,
+        notes=(*notes, *more, *row_notes(rows), *axis_notes(wrong)),
     )
 
 
@@ -92,8 +97,8 @@ def case_settings(
     molecules: 0.003 kJ/mol in all cases of the suite that were tried. A minimisation
     follows that without noise.
 
-    A minimisation without a spline ends higher multipoles over 2 Å. Charges and dipoles:
-    Ewald sums always.
+    A minimisation without a spline ends higher multipoles over 2 Å. Charges and
+    dipoles: Ewald sums always.
 
     Args:
         given: Of the case.
@@ -152,77 +157,6 @@ def _molecules(
     return molecules
 
 
-def _placed(
-    case: CaseFile,
-    members: Sequence[np.ndarray],
-    atoms: tuple[AtomicNumbers, FractionalPositions],
-    cell: Cell,
-    turning: frozenset[str],
-) -> tuple[list[Part], list[float], list[str]]:
-    """The bodies of the asymmetric unit, the scales of their frames, wrong axes."""
-    numbers, fractional = atoms
-    parts: list[Part] = []
-    scales: list[float] = []
-    wrong: list[str] = []
-    start = 0
-    for k, own in enumerate(members):
-        sites = case.molecule.sites[start : start + len(own)]
-        start += len(own)
-        name = f"molecule {k + 1}"
-        place = fractional[own] @ cell
-        part, scale, off = _part(sites, numbers[own], place, (name, turning))
-        parts.append((part[0], part[1], part[2] @ np.linalg.inv(cell), part[3]))
-        scales.append(scale)
-        wrong += [f"{site} of {name}" for site in off]
-    return parts, scales, wrong
-
-
-def _part(
-    sites: Sequence[CaseSite],
-    numbers: AtomicNumbers,
-    atoms: np.ndarray,
-    about: tuple[str, frozenset[str]],
-) -> tuple[Part, float, tuple[str, ...]]:
-    """One body with its Cartesian centre.
-
-    Args:
-        sites: Its sites in the file.
-        numbers: Of its atoms.
-        atoms: Where they are in the crystal, Å.
-        about: Its name, and the types of sites that need axes.
-
-    Returns:
-        The body, the scale of its frame, and sites whose axes are wrong in the file.
-    """
-    name, turning = about
-    points = np.array([site.position_bohr for site in sites]) * ANGSTROM_PER_BOHR
-    frame = frame_of(points, atoms, numbers, name)
-    own = BodyAtoms(numbers, atoms)
-    centre = centre_of(atoms, own.masses)
-    turn = frame.orthogonal
-    body = Body(
-        tuple(site.type_name for site in sites),
-        frame.scale * points + (frame.translation - centre) @ turn,
-        _moments(sites),
-    )
-    wrong: tuple[str, ...] = ()
-    if turning & set(body.types):
-        axes, wrong = axes_of(sites, numbers, body.sites, turning, name)
-        body = replace(body, axes=axes)
-    if np.linalg.det(turn) < 0.0:
-        body, turn = inverted(body), -turn
-    inside = BodyAtoms(numbers, (atoms - centre) @ turn)
-    return (body, inside, centre, turn), frame.scale, wrong
-
-
-def _moments(sites: Sequence[CaseSite]) -> Moments:
-    """Moments in e Å^l; ranks that are not given are zero."""
-    moments = np.zeros((len(sites), N_MOMENTS))
-    for row, site in zip(moments, sites, strict=True):
-        row[: len(site.multipoles.components)] = site.multipoles.components
-    return np.asarray(moments * powers_of(ANGSTROM_PER_BOHR))
-
-
 def _rows(
     case: CaseFile, members: Sequence[np.ndarray], numbers: AtomicNumbers
 ) -> PairRows:
@@ -239,43 +173,36 @@ def _rows(
     return pair_rows(elements, case.potentials.pairs, frozenset(ions))
 
 
-def _scale_notes(scales: Sequence[float]) -> list[str]:
-    return [
-        f"the sites of molecule {k + 1} are not in bohr and are scaled by {scale:.4f} "
-        "to fit the crystal's atoms; if they are not in the axes of the multipoles "
-        "either, only charge–charge, repulsion and dispersion are right"
-        for k, scale in enumerate(scales)
-        if scale != 1.0
-    ]
+def _with_axes(
+    case: CaseFile,
+    placed: Sequence[PlacedBody],
+    packing: tuple[RigidCrystal, int],
+    parameters: ParameterSet,
+) -> tuple[RigidCrystal, bool, list[str]]:
+    """The crystal with multipoles in their axes, whether these are known, and notes.
 
-
-def _axis_notes(wrong: Sequence[str]) -> list[str]:
-    if not wrong:
-        return []
-    return [
-        f"the axes of {', '.join(wrong)} are not along their bonds: the bonds are taken"
-    ]
-
-
-def _row_notes(rows: PairRows) -> list[str]:
-    notes = []
-    if rows.borrowed:
-        source = rows.source or "published parameters and combining rules"
-        notes.append(
-            f"{', '.join(rows.borrowed)}: no exp-6 rows that name them, {source} used"
+    Axes are in doubt where positions are not in bohr.
+    """
+    crystal, n_units = packing
+    scales = {k: body.scale for k, body in enumerate(placed) if body.scale != 1.0}
+    energies = case.reference.initial
+    mixed, dipoles = energies.charge_dipole, energies.dipole_dipole
+    found = None
+    if scales and mixed is not None and dipoles is not None:
+        per_unit = KJ_PER_MOL_PER_EV / n_units
+        found = with_axes_found(
+            crystal,
+            {k: placed[k].local_moments for k in scales},
+            [body.part[1].numbers for body in placed],
+            parameters,
+            Wanted(mixed * per_unit, dipoles * per_unit, n_units),
         )
-    if rows.unclear:
-        notes.append(
-            f"{', '.join(rows.unclear)}: the exp-6 rows name elements only and do not "
-            "say which type is which, repulsion and dispersion of these sites are left "
-            "out"
-        )
-    if rows.missing:
-        notes.append(
-            f"{', '.join(rows.missing)}: no exp-6 parameters, repulsion and dispersion "
-            "of these sites are left out"
-        )
-    return notes
+    notes = scale_notes(scales, are_axes_found=found is not None)
+    if found is None:
+        return crystal, not scales, notes
+    crystal, axes, error = found
+    sites = {k: placed[k].sites for k in axes}
+    return crystal, True, [*notes, *local_axis_notes(axes, sites, error)]
 
 
 def is_case(path: Path) -> bool:

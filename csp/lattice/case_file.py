@@ -132,6 +132,19 @@ class CaseSettings(_Part):
     spline: CaseSpline | None = None
 
 
+class CaseEnergies(_Part):
+    """DMACRYS's energies of the crystal as it is given, eV per cell."""
+
+    charge_dipole: float | None = Field(None, alias="charge_dipole_eV")
+    dipole_dipole: float | None = Field(None, alias="dipole_dipole_eV")
+
+
+class CaseReference(_Part):
+    """What DMACRYS found."""
+
+    initial: CaseEnergies = CaseEnergies()
+
+
 class CaseFile(_Part):
     """A whole case."""
 
@@ -140,6 +153,7 @@ class CaseFile(_Part):
     molecule: CaseMolecule
     potentials: CasePotentials
     settings: CaseSettings = CaseSettings()
+    reference: CaseReference = CaseReference()
 
 
 def read_case_file(path: Path) -> CaseFile:

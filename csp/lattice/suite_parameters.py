@@ -1,4 +1,4 @@
-"""Parameters of DMACRYS's suite that its JSON form lacks, and when they are a case's."""
+"""Parameters of DMACRYS's suite that its JSON form lacks, and whose they are."""
 
 import tomllib
 from collections.abc import Mapping, Sequence

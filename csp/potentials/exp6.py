@@ -48,8 +48,8 @@ class Exp6(NamedTuple):
 class Anisotropy(NamedTuple):
     """How a site's directions shorten the distance in its repulsion, Å.
 
-    ``A e^{−B (r − ρ)}`` with ``ρ = dipolar cos θ + quadrupolar P₂(cos θ)``, where θ lies
-    between the site's axis and the direction to the other site.
+    ``A e^{−B (r − ρ)}`` with ``ρ = dipolar cos θ + quadrupolar P₂(cos θ)``, where θ
+    lies between the site's axis and the direction to the other site.
     """
 
     dipolar: float

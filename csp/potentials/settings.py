@@ -77,8 +77,8 @@ class PotentialSettings(BaseModel):
 class SplinedSettings(PotentialSettings):
     """Sums whose ends are those of DMACRYS's splines.
 
-    Higher multipoles end as exp-6 does, whatever ``multipole_cutoff`` says of molecules:
-    site by site, as a cubic from ``cutoff − switch_width`` to ``cutoff``.
+    Higher multipoles end as exp-6 does, whatever ``multipole_cutoff`` says of
+    molecules: site by site, as a cubic from ``cutoff − switch_width`` to ``cutoff``.
     """
 
     @property

@@ -120,7 +120,7 @@ def _pair(
             - slope_a * (one[k] + cos_a * unit[k])
         )
         twist[k] -= turning * slope_a * (one[k1] * unit[k2] - one[k2] * unit[k1])
-    return w * repel * (factor - 1.0)
+    return float(w * repel * (factor - 1.0))
 
 
 @njit(cache=True, nogil=True, inline="always", error_model="numpy")

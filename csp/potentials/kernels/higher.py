@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-from csp.potentials.kernels.functions import spline
+from csp.potentials.kernels.functions import spline, switch
 from csp.potentials.kernels.harmonics import (
     FIRST_HIGHER,
     HIGHER_ADJOINTS,
@@ -38,7 +38,7 @@ from csp.potentials.kernels.rows import (
     Y,
     Z,
 )
-from csp.potentials.kernels.tables import Array, Cutoffs
+from csp.potentials.kernels.tables import Array, Cutoffs, Slopes
 from csp.potentials.solid_harmonics import N_DERIVATIVES, N_MOMENTS
 from csp.units import COULOMB_CONSTANT
 
@@ -91,7 +91,7 @@ def _leave_out_overlaps(rows: Array, n: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_higher(
+def _add_by_molecule(
     rows: Array,
     n: int,
     weight: float,
@@ -120,8 +120,11 @@ def add_higher(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_splined(
-    rows: Array, n: int, cutoffs: Cutoffs, overlaps: bool
+def _add_by_site(
+    rows: Array,
+    n: int,
+    cutoffs: Cutoffs,
+    overlaps: bool,  # noqa: FBT001
 ) -> tuple[float, float, float]:
     """Add the higher interactions of a block where pairs of sites end by distance.
 
@@ -160,6 +163,60 @@ def add_splined(
     gx, gy, gz = _force(rows)
     k = COULOMB_CONSTANT
     return fx + k * gx, fy + k * gy, fz + k * gz
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_higher(
+    rows: Array,
+    n: int,
+    separation: tuple[float, float, float],
+    block: tuple[float, bool],
+    cutoffs: Cutoffs,
+    out: tuple[Slopes, Array],
+) -> None:
+    """Add the higher multipoles of a block at one separation.
+
+    Args:
+        rows: The block, placed.
+        n: Pairs in it.
+        separation: Of the molecules, Å.
+        block: Largest offset between its sites, Å; whether some are inside walls.
+        cutoffs: Where the sum ends, by molecules or, as a spline, by sites.
+        out: Derivatives, and dE/dx summed over A's sites.
+    """
+    slopes, force = out
+    radius, overlaps = block
+    x, y, z = separation
+    distance = math.sqrt(x * x + y * y + z * z)
+    w, dw = 1.0, 0.0
+    if cutoffs.spline == 0.0:
+        if distance >= cutoffs.higher:
+            return
+        w, dw = switch(distance, cutoffs.higher_on, cutoffs.higher)
+    elif distance >= cutoffs.higher + radius:
+        return
+    elif distance + radius > cutoffs.higher_on:
+        fx, fy, fz = _add_by_site(rows, n, cutoffs, overlaps)
+        force[0] += fx
+        force[1] += fy
+        force[2] += fz
+        return
+    fx, fy, fz, energy = _add_by_molecule(rows, n, w, overlaps, dw != 0.0)
+    force[0] += fx
+    force[1] += fy
+    force[2] += fz
+    if dw != 0.0:
+        _push(separation, dw * energy / distance, slopes)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _push(separation: tuple[float, float, float], slope: float, slopes: Slopes) -> None:
+    """Add ``slope R``, dE/dR of two centres of mass, which a molecular switch gives."""
+    for k in range(3):
+        along = slope * separation[k]
+        slopes.centre[k] -= along
+        for a in range(3):
+            slopes.virial[a, k] += separation[a] * along
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

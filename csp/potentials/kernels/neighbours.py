@@ -7,13 +7,7 @@ from numba import njit
 
 from csp.potentials.kernels.anisotropic import add_anisotropic
 from csp.potentials.kernels.direct import add_charges, add_dipoles, add_exp6
-from csp.potentials.kernels.functions import switch
-from csp.potentials.kernels.higher import (
-    add_higher,
-    add_splined,
-    end_higher,
-    start_higher,
-)
+from csp.potentials.kernels.higher import add_higher, end_higher, start_higher
 from csp.potentials.kernels.placing import inverse3, product, separations
 from csp.potentials.kernels.rows import (
     FIELD_X,
@@ -256,7 +250,7 @@ def _add_block(
                 rows, block, (x, y, z), molecules, crystal, tables, (slopes, force)
             )
         if has_higher:
-            _add_higher(
+            add_higher(
                 rows, n, (x, y, z), (radius, inside > 0.0), cutoffs, (slopes, force)
             )
         for c in range(3):  # dE/dR_AB = −dE/dx_A
@@ -305,60 +299,6 @@ def _add_direct(
     force[0] += fx
     force[1] += fy
     force[2] += fz
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_higher(
-    rows: Array,
-    n: int,
-    separation: tuple[float, float, float],
-    block: tuple[float, bool],
-    cutoffs: Cutoffs,
-    out: tuple[Slopes, Array],
-) -> None:
-    """Add the higher multipoles of a block at one separation.
-
-    Args:
-        rows: The block, placed.
-        n: Pairs in it.
-        separation: Of the molecules, Å.
-        block: Largest offset between its sites, Å; whether some are inside walls.
-        cutoffs: Where the sum ends, by molecules or, as a spline, by sites.
-        out: Derivatives, and dE/dx summed over A's sites.
-    """
-    slopes, force = out
-    radius, overlaps = block
-    x, y, z = separation
-    distance = math.sqrt(x * x + y * y + z * z)
-    w, dw = 1.0, 0.0
-    if cutoffs.spline == 0.0:
-        if distance >= cutoffs.higher:
-            return
-        w, dw = switch(distance, cutoffs.higher_on, cutoffs.higher)
-    elif distance >= cutoffs.higher + radius:
-        return
-    elif distance + radius > cutoffs.higher_on:
-        fx, fy, fz = add_splined(rows, n, cutoffs, overlaps)
-        force[0] += fx
-        force[1] += fy
-        force[2] += fz
-        return
-    fx, fy, fz, energy = add_higher(rows, n, w, overlaps, dw != 0.0)
-    force[0] += fx
-    force[1] += fy
-    force[2] += fz
-    if dw != 0.0:
-        _push(separation, dw * energy / distance, slopes)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _push(separation: tuple[float, float, float], slope: float, slopes: Slopes) -> None:
-    """Add ``slope R``, dE/dR of two centres of mass, which a molecular switch gives."""
-    for k in range(3):
-        along = slope * separation[k]
-        slopes.centre[k] -= along
-        for a in range(3):
-            slopes.virial[a, k] += separation[a] * along
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
