@@ -193,7 +193,7 @@ def _with_axes(
         found = with_axes_found(
             crystal,
             {k: placed[k].local_moments for k in scales},
-            [body.part[1].numbers for body in placed],
+            [body.part[1] for body in placed],
             parameters,
             Wanted(mixed * per_unit, dipoles * per_unit, n_units),
         )

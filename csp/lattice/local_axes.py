@@ -15,6 +15,7 @@ import numpy as np
 
 from csp.arrays import AtomicNumbers, Matrix, Moments, Positions
 from csp.comparison.molecules import molecular_bonds
+from csp.lattice.crystal_input import BodyAtoms
 from csp.potentials.bodies import Body
 from csp.potentials.exp6 import ParameterSet
 from csp.potentials.rigid_crystal import RigidCrystal, crystal_energy, tables_of
@@ -87,7 +88,7 @@ def _axes(points: Positions, atoms: tuple[int, int, int]) -> Axes | None:
 def with_axes_found(
     crystal: RigidCrystal,
     local: Mapping[int, Moments],
-    numbers: Sequence[AtomicNumbers],
+    atoms: Sequence[BodyAtoms],
     parameters: ParameterSet,
     wanted: Wanted,
 ) -> tuple[RigidCrystal, dict[int, Axes], float] | None:
@@ -96,7 +97,7 @@ def with_axes_found(
     Args:
         crystal: With any moments of these bodies.
         local: Their moments in their unknown axes.
-        numbers: Atomic numbers of each body's sites.
+        atoms: Of each body, in the order of its sites.
         parameters: Exp-6; not used for the energies compared.
         wanted: The energies.
 
@@ -105,7 +106,8 @@ def with_axes_found(
         if no frame has them, or more than one.
     """
     choices = [
-        axes_along_bonds(numbers[body], crystal.bodies[body].sites) for body in local
+        axes_along_bonds(atoms[body].numbers, crystal.bodies[body].sites)
+        for body in local
     ]
     bare = _with_dipoles(crystal, local, [np.zeros((3, 3))] * len(local))
     constant = _terms(bare, parameters)[0] / wanted.n_units

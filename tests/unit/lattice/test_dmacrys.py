@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,12 @@ AS_GIVEN = (*AXOSOW, KAXXAI, KONTIQ, FINVAZ, DCLBEN, UREA)
 """TETBBZ01's file has the crystal as DMACRYS's minimisation left it."""
 
 
+read_once = cache(read_case)
+
+
 @pytest.fixture
 def given(shared_data):
-    return lambda name: read_case(shared_data / "dmacrys" / f"{name}.json")
+    return lambda name: read_once(shared_data / "dmacrys" / f"{name}.json")
 
 
 @pytest.fixture
