@@ -67,6 +67,7 @@ class CaseSite(_Part):
     atom_type: str | None = None
     position_bohr: Triple
     multipoles: CaseMultipoles
+    aniso_axis_body: Triple | None = None
 
     @property
     def type_name(self) -> str:
@@ -99,10 +100,16 @@ class CasePair(_Part):
 
 
 class AnisotropicPair(_Part):
-    """Two types whose repulsion depends on directions."""
+    """Two types whose repulsion depends on directions, Å."""
 
     type1: str
     type2: str
+    alpha_inv: float = Field(alias="alpha_inv_ang", gt=0.0, le=10.0)
+    rho_00: float = Field(0.0, ge=-10.0, le=10.0)
+    rho_10: float = Field(0.0, ge=-2.0, le=2.0)
+    rho_01: float = Field(0.0, ge=-2.0, le=2.0)
+    rho_20: float = Field(0.0, ge=-2.0, le=2.0)
+    rho_02: float = Field(0.0, ge=-2.0, le=2.0)
 
 
 class CasePotentials(_Part):
@@ -125,6 +132,19 @@ class CaseSettings(_Part):
     spline: CaseSpline | None = None
 
 
+class CaseEnergies(_Part):
+    """DMACRYS's energies of the crystal as it is given, eV per cell."""
+
+    charge_dipole: float | None = Field(None, alias="charge_dipole_eV")
+    dipole_dipole: float | None = Field(None, alias="dipole_dipole_eV")
+
+
+class CaseReference(_Part):
+    """What DMACRYS found."""
+
+    initial: CaseEnergies = CaseEnergies()
+
+
 class CaseFile(_Part):
     """A whole case."""
 
@@ -133,6 +153,7 @@ class CaseFile(_Part):
     molecule: CaseMolecule
     potentials: CasePotentials
     settings: CaseSettings = CaseSettings()
+    reference: CaseReference = CaseReference()
 
 
 def read_case_file(path: Path) -> CaseFile:

@@ -5,19 +5,20 @@ the combining rules (geometric means of A and C, arithmetic mean of 1/ρ) and, w
 several ways remain, by the published parameters of types of the same name.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations, permutations, product
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, combinations_with_replacement, permutations, product
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from csp.lattice.case_file import CasePair
-from csp.potentials.exp6 import Exp6, ForceFieldName, parameter_set
+from csp.lattice.suite_parameters import bare, is_close, suite_set
+from csp.potentials.exp6 import Anisotropy, Exp6, ForceFieldName, parameter_set
 
 Pairs = dict[frozenset[str], Exp6]
 
-_SAME = 2e-3
-"""Relative; print precision of parameters and of their combinations."""
 NOTHING = Exp6(0.0, 1.0, 0.0)
 """The parameters of sites that do not meet."""
 
@@ -30,21 +31,33 @@ class PairRows(NamedTuple):
         borrowed: Types whose parameters are the published ones.
         missing: Types without parameters.
         unclear: Types of which the rows do not say which is which.
+        source: The set of DMACRYS's suite that the borrowed parameters are from.
+        anisotropy: Of the repulsion of the first type's site towards the second type.
     """
 
     pairs: Pairs
     borrowed: tuple[str, ...]
     missing: tuple[str, ...]
     unclear: tuple[str, ...]
+    source: str = ""
+    anisotropy: Mapping[tuple[str, str], Anisotropy] = MappingProxyType({})
 
 
-def pair_rows(elements: dict[str, str], rows: Sequence[CasePair]) -> PairRows:
+def pair_rows(
+    elements: dict[str, str],
+    rows: Sequence[CasePair],
+    ions: frozenset[str] = frozenset(),
+) -> PairRows:
     """Parameters of all pairs of the types.
 
     Args:
         elements: Element of each type.
         rows: Of the case.
+        ions: Types of single atoms.
     """
+    completed = _from_suite(elements, rows, ions)
+    if completed is not None:
+        return completed
     has_names = any(row.type1 is not None for row in rows)
     pairs, unclear = (_named(rows), ()) if has_names else _of_elements(elements, rows)
     present = {kind for pair in pairs for kind in pair} | set(unclear)
@@ -68,6 +81,33 @@ def pair_rows(elements: dict[str, str], rows: Sequence[CasePair]) -> PairRows:
     )
 
 
+def _from_suite(
+    elements: dict[str, str], rows: Sequence[CasePair], ions: frozenset[str]
+) -> PairRows | None:
+    """The case's rows completed by a set of the suite, if there is one that fits."""
+    if any(row.type1 is not None for row in rows):
+        return None
+    given = _by_elements(rows)
+    known = suite_set(elements, ions, given)
+    if known is None:
+        return None
+    present = {symbol for key in given for symbol in key}
+    counts = Counter(elements.values())
+    lacking = [
+        kind
+        for kind, symbol in elements.items()
+        if symbol not in present or (known.anisotropy and counts[symbol] > 1)
+    ]
+    if not lacking:
+        return None
+    pairs = {
+        frozenset(pair): known.pair(*pair)
+        for pair in combinations_with_replacement(elements, 2)
+    }
+    source = f"{known.title} ({known.reference})"
+    return PairRows(pairs, tuple(lacking), (), (), source, known.anisotropy)
+
+
 def _exp6(row: CasePair) -> Exp6:
     return Exp6.from_published(row.repulsion_ev, row.rho, row.dispersion_ev)
 
@@ -80,14 +120,19 @@ def _named(rows: Sequence[CasePair]) -> Pairs:
     }
 
 
-def _of_elements(
-    elements: dict[str, str], rows: Sequence[CasePair]
-) -> tuple[Pairs, tuple[str, ...]]:
-    """Parameters of rows that name elements, and the types they leave unclear."""
+def _by_elements(rows: Sequence[CasePair]) -> dict[frozenset[str], list[Exp6]]:
     by_elements: dict[frozenset[str], list[Exp6]] = {}
     for row in rows:
         key = frozenset((str(row.el1), str(row.el2)))
         by_elements.setdefault(key, []).append(_exp6(row))
+    return by_elements
+
+
+def _of_elements(
+    elements: dict[str, str], rows: Sequence[CasePair]
+) -> tuple[Pairs, tuple[str, ...]]:
+    """Parameters of rows that name elements, and the types they leave unclear."""
+    by_elements = _by_elements(rows)
     selves = {next(iter(key)) for key in by_elements if len(key) == 1}
     types = [kind for kind, element in elements.items() if element in selves]
     ways = list(_ways(types, elements, by_elements))
@@ -159,28 +204,14 @@ def _is_alone(
     return counts.count(elements[one]) == 1 == counts.count(elements[other])
 
 
-def is_close(first: Exp6, second: Exp6) -> bool:
-    """Whether two sets of parameters agree to the precision of print."""
-    return bool(
-        abs(first.repulsion - second.repulsion) <= _SAME * second.repulsion + 1e-3
-        and abs(first.exponent - second.exponent) <= _SAME * second.exponent
-        and abs(first.dispersion - second.dispersion)
-        <= _SAME * second.dispersion + 1e-2
-    )
-
-
 def _is_same(first: Pairs, second: Pairs) -> bool:
     return all(is_close(found, second[key]) for key, found in first.items())
-
-
-def _bare(kind: str) -> str:
-    return kind.replace("_", "").upper()
 
 
 def _known() -> dict[str, tuple[ForceFieldName, Exp6]]:
     """Published parameters by the bare name of the type."""
     return {
-        _bare(kind): (name, found)
+        bare(kind): (name, found)
         for name in (ForceFieldName.FIT, ForceFieldName.W99)
         for kind, found in parameter_set(name).types.items()
     }
@@ -191,7 +222,7 @@ def _strangeness(way: Pairs) -> float:
     known = _known()
     total = 0.0
     for pair, found in way.items():
-        kind = _bare(next(iter(pair)))
+        kind = bare(next(iter(pair)))
         if len(pair) == 1 and kind in known and found.repulsion > 0.0:
             there = known[kind][1]
             total += abs(float(np.log(found.repulsion / there.repulsion)))
@@ -202,15 +233,15 @@ def _published(missing: Sequence[str], pairs: Pairs) -> dict[str, Exp6]:
     """Published parameters of missing types whose set the other types are from."""
     known = _known()
     sets = {
-        known[_bare(kind)][0]
+        known[bare(kind)][0]
         for pair, found in pairs.items()
         for kind in pair
         if len(pair) == 1
-        and _bare(kind) in known
-        and is_close(found, known[_bare(kind)][1])
+        and bare(kind) in known
+        and is_close(found, known[bare(kind)][1])
     }
     return {
-        kind: known[_bare(kind)][1]
+        kind: known[bare(kind)][1]
         for kind in missing
-        if _bare(kind) in known and known[_bare(kind)][0] in sets
+        if bare(kind) in known and known[bare(kind)][0] in sets
     }

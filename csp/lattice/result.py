@@ -1,6 +1,7 @@
 """Energies and minima as JSON, as rows of a table and as a CIF file."""
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from csp.errors import InputError
 from csp.geometry import parameters_from_cell
 from csp.lattice.crystal_input import BodyAtoms, CrystalInput, atoms_of
 from csp.potentials.bodies import Body
+from csp.potentials.exp6 import ParameterSet
 from csp.potentials.rigid_crystal import RigidCrystal, crystal_energy, tables_of
 from csp.records import Status
 from csp.relaxation.descent import settled
@@ -118,6 +120,10 @@ def _report(
         name: sum(terms[part] for part in sources) / n_units
         for name, sources in _ALWAYS.items()
     }
+    if given.parameters.anisotropy:
+        turning = _anisotropic_repulsion(given, crystal, terms["repulsion"]) / n_units
+        parts["repulsion_dispersion"] -= turning
+        parts["anisotropic_repulsion"] = turning
     for name, part in _SOMETIMES.items():
         if terms[part] != 0.0:
             parts[name] = terms[part] / n_units
@@ -131,6 +137,25 @@ def _report(
         "force_field": given.force_field,
         "notes": list(given.notes),
     }
+
+
+def _anisotropic_repulsion(
+    given: CrystalInput, crystal: RigidCrystal, repulsion: float
+) -> float:
+    """The part of the repulsion that is between anisotropic pairs, kJ/mol per cell."""
+    own = given.parameters
+    others = {
+        pair: exp6._replace(repulsion=0.0) if _is_turning(pair, own) else exp6
+        for pair, exp6 in own.pairs.items()
+    }
+    tables = tables_of(crystal.bodies, replace(own, pairs=others), given.settings)
+    return repulsion - crystal_energy(crystal, tables).terms["repulsion"]
+
+
+def _is_turning(pair: frozenset[str], parameters: ParameterSet) -> bool:
+    ends = sorted(pair) * (3 - len(pair))
+    rows = (parameters.anisotropy.get((a, b)) for a, b in permutations(ends, 2))
+    return any(row is not None for row in rows)
 
 
 def table_rows(report: Report) -> list[tuple[str, ...]]:

@@ -1,10 +1,10 @@
 """What the force field needs to know of a molecule: sites and their multipoles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from csp.arrays import Moments, Positions, Scalars, read_only
+from csp.arrays import Moments, Positions, Scalars, Vectors, read_only
 from csp.molecule import Conformer, Molecule
 from csp.point_groups import MolecularSymmetry, molecular_symmetry, symmetrised
 from csp.potentials.atom_types import atom_types, neighbours_of
@@ -24,13 +24,17 @@ class Body:
         types: Force-field type of each site.
         sites: Positions about the centre of mass, Å.
         moments: Multipoles of each site, Stone's order, e Å^l.
+        axes: Unit vector that each site's anisotropic repulsion refers to, zero where
+            there is none; empty if no site has one.
     """
 
     types: tuple[str, ...]
     sites: Positions
     moments: Moments
+    axes: Vectors = field(default_factory=lambda: np.zeros((0, 3)))
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", read_only(self.axes))
         object.__setattr__(self, "sites", read_only(self.sites))
         object.__setattr__(self, "moments", read_only(self.moments))
 
@@ -49,7 +53,7 @@ class Body:
         """The same sites without the moments above a rank."""
         moments = np.array(self.moments)
         moments[:, (rank + 1) ** 2 :] = 0.0
-        return Body(self.types, self.sites, moments)
+        return Body(self.types, self.sites, moments, self.axes)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,7 +1,7 @@
 """Published exp-6 parameter sets and the parameters of a pair of atom types."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -45,6 +45,17 @@ class Exp6(NamedTuple):
         )
 
 
+class Anisotropy(NamedTuple):
+    """How a site's directions shorten the distance in its repulsion, Å.
+
+    ``A e^{−B (r − ρ)}`` with ``ρ = dipolar cos θ + quadrupolar P₂(cos θ)``, where θ
+    lies between the site's axis and the direction to the other site.
+    """
+
+    dipolar: float
+    quadrupolar: float
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterSet:
     """One published set.
@@ -55,6 +66,7 @@ class ParameterSet:
         foreshortening: Distance that hydrogen sites move towards their neighbour, Å.
         types: Parameters between two atoms of one type.
         pairs: Parameters of unlike pairs that do not follow the combining rules.
+        anisotropy: Of the first type's site towards one of the second type.
     """
 
     title: str
@@ -62,6 +74,7 @@ class ParameterSet:
     foreshortening: float
     types: dict[str, Exp6]
     pairs: dict[frozenset[str], Exp6]
+    anisotropy: dict[tuple[str, str], Anisotropy] = field(default_factory=dict)
 
     def pair(self, first: str, second: str) -> Exp6:
         """The parameters between two atom types."""

@@ -9,7 +9,7 @@ from scipy.special import erf, erfcinv
 from csp.arrays import Cell, Matrix, Moments, RotationMatrices, Scalars, Vectors
 from csp.errors import InputError
 from csp.potentials.bodies import Body
-from csp.potentials.exp6 import ParameterSet
+from csp.potentials.exp6 import Anisotropy, ParameterSet
 from csp.potentials.kernels.energy import TERMS, energy_and_gradient
 from csp.potentials.kernels.tables import Cutoffs, Gradient, Images, Pairs, Sites
 from csp.potentials.settings import PotentialSettings
@@ -29,12 +29,25 @@ def site_table(bodies: Sequence[Body]) -> Sites:
         rank=max(body.rank for body in bodies),
         start=np.cumsum([0, *counts]),
         radius=np.array(radii),
+        axes=_axes(bodies),
     )
+
+
+def _axes(bodies: Sequence[Body]) -> Vectors:
+    """The axes of all sites; none if no body has any."""
+    if not any(len(body.axes) for body in bodies):
+        return np.zeros((0, 3))
+    parts = [
+        body.axes if len(body.axes) else np.zeros((len(body.types), 3))
+        for body in bodies
+    ]
+    return np.concatenate(parts)
 
 
 def pair_table(bodies: Sequence[Body], parameters: ParameterSet) -> Pairs:
     """Exp-6 parameters and walls of all pairs of sites."""
     types = [kind for body in bodies for kind in body.types]
+    turning = _anisotropy(types, parameters)
     charges = np.concatenate([body.charges for body in bodies])
     n = len(types)
     table = np.zeros((7, n, n))
@@ -43,7 +56,17 @@ def pair_table(bodies: Sequence[Body], parameters: ParameterSet) -> Pairs:
             exp6 = parameters.pair(types[i], types[j])
             row = (*exp6, *wall_of(exp6, float(charges[i] * charges[j])))
             table[:, i, j] = table[:, j, i] = row
-    return Pairs(*table)
+    return Pairs(*table, *turning)
+
+
+def _anisotropy(types: Sequence[str], parameters: ParameterSet) -> list[Matrix]:
+    """Coefficients of cos θ and of P₂(cos θ) of each site towards each; or nothing."""
+    rows = parameters.anisotropy
+    if not any((one, other) in rows for one in types for other in types):
+        return []
+    isotropic = Anisotropy(0.0, 0.0)
+    table = [[rows.get((one, other), isotropic) for other in types] for one in types]
+    return [np.array(part) for part in np.moveaxis(np.array(table), 2, 0)]
 
 
 def images_of(group: SpaceGroup, sites: Sequence[Site], cell: Cell) -> Images:
@@ -97,12 +120,16 @@ def cutoffs_for(
     if settings.tail_correction:
         tail = 0.5 * float(counts @ pairs.dispersion @ counts)
         tail *= _tail_integral(settings.cutoff, settings.switch_width)
+    higher, width = settings.multipole_cutoff, settings.multipole_switch_width
+    if settings.is_splined:
+        higher, width = settings.cutoff, settings.switch_width
     return Cutoffs(
         switch_on=settings.cutoff - settings.switch_width,
         cutoff=settings.cutoff,
         contact=float(pairs.wall.max()),
-        higher_on=settings.multipole_cutoff - settings.multipole_switch_width,
-        higher=settings.multipole_cutoff,
+        higher_on=higher - width,
+        higher=higher,
+        spline=float(settings.is_splined),
         alpha=alpha if np.any(sites.operators != 0.0) else 0.0,
         ewald=settings.ewald_cutoff,
         reciprocal=2.0 * alpha * float(np.sqrt(-np.log(settings.ewald_accuracy))),

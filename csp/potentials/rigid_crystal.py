@@ -209,7 +209,12 @@ class Tables:
         start = self.sites.start
         sites = [np.arange(start[owner], start[owner + 1]) for owner in owners]
         square = np.ix_(np.concatenate(sites), np.concatenate(sites))
-        pairs = Pairs(*(np.ascontiguousarray(table[square]) for table in self.pairs))
+        pairs = Pairs(
+            *(
+                np.ascontiguousarray(table[square] if table.size else table)
+                for table in self.pairs
+            )
+        )
         return Tables(site_table(bodies), pairs, self.settings)
 
 
@@ -260,4 +265,5 @@ def expanded(crystal: RigidCrystal) -> RigidCrystal:
 
 def inverted(body: Body) -> Body:
     """A body turned inside out, ``d → −d``."""
-    return Body(body.types, -body.sites, body.moments * powers_of(-1.0))
+    moments = body.moments * powers_of(-1.0)
+    return Body(body.types, -body.sites, moments, -body.axes)

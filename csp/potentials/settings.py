@@ -67,3 +67,21 @@ class PotentialSettings(BaseModel):
         le=1e-4,
         description="size of the first neglected term of the Ewald sums, relative",
     )
+
+    @property
+    def is_splined(self) -> bool:
+        """Whether all direct sums end as one cubic of the distance of two sites."""
+        return False
+
+
+class SplinedSettings(PotentialSettings):
+    """Sums whose ends are those of DMACRYS's splines.
+
+    Higher multipoles end as exp-6 does, whatever ``multipole_cutoff`` says of
+    molecules: site by site, as a cubic from ``cutoff − switch_width`` to ``cutoff``.
+    """
+
+    @property
+    def is_splined(self) -> bool:
+        """Whether all direct sums end as one cubic of the distance of two sites."""
+        return True

@@ -38,6 +38,7 @@ def press_cutoffs(contacts: Pairs) -> Cutoffs:
         contact=float(contacts.wall.max()),
         higher_on=0.0,
         higher=0.0,
+        spline=0.0,
         alpha=0.0,
         ewald=0.0,
         reciprocal=0.0,

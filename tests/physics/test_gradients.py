@@ -2,8 +2,8 @@
 
 The derivative along a random direction is compared for strains, centres and rotations,
 in crystals of every lattice system, of one and of two kinds of bodies, on general and
-on special positions, with charges, dipoles and multipoles to rank 4, under pressure and
-inside walls.
+on special positions, with charges, dipoles and multipoles to rank 4, under pressure,
+with anisotropic repulsion, with sums that end site by site, and inside walls.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from csp.potentials.force_field import (
     pair_table,
     site_table,
 )
-from csp.potentials.settings import PotentialSettings
+from csp.potentials.settings import PotentialSettings, SplinedSettings
 from csp.potentials.solid_harmonics import N_MOMENTS, rotated
 from csp.relaxation.press import contact_table, press_cutoffs
 from csp.spacegroups import cartesian_rotations, space_group, strain_basis
@@ -63,19 +63,21 @@ class Problem(NamedTuple):
 
 def orbit(site_rotations, rng, rank):
     """One to three kinds of sites with the symmetry of the position."""
-    types, sites, moments = [], [], []
+    types, sites, moments, axes = [], [], [], []
     names = sorted(parameter_set(ForceFieldName.REVISED_W99).types)
     own = rng.uniform(-0.5, 0.5, (rng.integers(1, 4), N_MOMENTS))
     for site in range(len(own)):
         name = names[rng.integers(len(names))]
         offset = rng.normal(scale=0.8, size=3)
+        axis = np.roll(offset, 1)
         for rotation in site_rotations:
             types.append(name)
             sites.append(rotation @ offset)
             moments.append(rotated(own[site : site + 1], rotation)[0])
+            axes.append(rotation @ axis / np.linalg.norm(axis))
     moments = np.array(moments)
     moments[:, 0] -= np.mean(moments[:, 0])
-    return Body(tuple(types), np.array(sites), moments).up_to(rank)
+    return Body(tuple(types), np.array(sites), moments, np.array(axes)).up_to(rank)
 
 
 def random_crystal(
@@ -113,6 +115,16 @@ def random_crystal(
         shifts=[invariant_directions(rotations) for rotations in groups],
         turns=[invariant_directions(axial(rotations)) for rotations in groups],
     )
+
+
+def anisotropic(problem):
+    """The same crystal, the directions of all sites counting in its repulsion."""
+    sites, pairs, cutoffs = problem.tables
+    kinds = pairs.repulsion.diagonal()
+    dipolar = 0.15 * np.outer(np.sin(kinds), np.cos(0.7 * kinds))
+    quadrupolar = 0.15 * np.outer(np.cos(0.3 * kinds), np.sin(0.9 * kinds))
+    pairs = pairs._replace(dipolar=dipolar, quadrupolar=quadrupolar)
+    return problem._replace(tables=(sites, pairs, cutoffs))
 
 
 def random_unit(rng, rows):
@@ -189,6 +201,28 @@ def test_gradient_where_molecules_overlap_and_walls_act(number, rank, seed):
     rng = np.random.default_rng(seed)
     problem = random_crystal(rng, number, 1, volume_per_site=2.0, rank=rank)
     assume(moved(problem).terms["wall"] != 0.0)
+    check(problem, rng)
+
+
+@given(
+    number=st.sampled_from(GROUPS),
+    volume_per_site=st.sampled_from([2.0, 6.0, 14.0]),
+    seed=SEEDS,
+)
+def test_gradient_of_anisotropic_repulsion(number, volume_per_site, seed):
+    rng = np.random.default_rng(seed)
+    problem = random_crystal(rng, number, 1, volume_per_site, rank=0)
+    turning = anisotropic(problem)
+    assert moved(turning).energy != moved(problem).energy
+    check(turning, rng)
+
+
+@given(number=st.sampled_from(GROUPS), seed=SEEDS)
+def test_gradient_where_sums_end_site_by_site(number, seed):
+    rng = np.random.default_rng(seed)
+    settings = SplinedSettings(**SETTINGS.model_dump())
+    problem = random_crystal(rng, number, 1, 14.0, settings=settings)
+    assert problem.tables[0].rank == 4
     check(problem, rng)
 
 

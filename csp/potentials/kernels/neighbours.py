@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
+from csp.potentials.kernels.anisotropic import add_anisotropic
 from csp.potentials.kernels.direct import add_charges, add_dipoles, add_exp6
-from csp.potentials.kernels.functions import switch
 from csp.potentials.kernels.higher import add_higher, end_higher, start_higher
 from csp.potentials.kernels.placing import inverse3, product, separations
 from csp.potentials.kernels.rows import (
@@ -161,6 +161,10 @@ def _add_image(
     for start in range(0, n_pairs, WIDTH):
         block = (start, min(start + WIDTH, n_pairs))
         _add_block(rows, block, neighbours, (one, other), crystal, tables, slopes)
+    if sites.axes.shape[0] > 0 and tables[1].dipolar.shape[0] > 0:
+        slopes.terms[REPULSION] += add_anisotropic(
+            (one, other), neighbours, crystal, tables, slopes
+        )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -231,7 +235,8 @@ def _add_block(
     has_higher = sites.rank >= _HIGHER_RANK
     if has_higher:
         start_higher(rows, n)
-    reach = _reach(cutoffs) + _radius(rows, n)
+    radius = _radius(rows, n)
+    reach = _reach(cutoffs) + radius
     force = np.empty(3)
     for k in range(neighbours.shape[0]):
         x, y, z = neighbours[k, 0], neighbours[k, 1], neighbours[k, 2]
@@ -244,14 +249,10 @@ def _add_block(
             _add_overlaps(
                 rows, block, (x, y, z), molecules, crystal, tables, (slopes, force)
             )
-        if has_higher and distance < cutoffs.higher:
-            w, dw = switch(distance, cutoffs.higher_on, cutoffs.higher)
-            fx, fy, fz, energy = add_higher(rows, n, w, inside > 0.0, dw != 0.0)
-            force[0] += fx
-            force[1] += fy
-            force[2] += fz
-            if dw != 0.0:
-                _push((x, y, z), dw * energy / distance, slopes)
+        if has_higher:
+            add_higher(
+                rows, n, (x, y, z), (radius, inside > 0.0), cutoffs, (slopes, force)
+            )
         for c in range(3):  # dE/dR_AB = −dE/dx_A
             slopes.virial[0, c] -= x * force[c]
             slopes.virial[1, c] -= y * force[c]
@@ -298,16 +299,6 @@ def _add_direct(
     force[0] += fx
     force[1] += fy
     force[2] += fz
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _push(separation: tuple[float, float, float], slope: float, slopes: Slopes) -> None:
-    """Add ``slope R``, dE/dR of two centres of mass, which a molecular switch gives."""
-    for k in range(3):
-        along = slope * separation[k]
-        slopes.centre[k] -= along
-        for a in range(3):
-            slopes.virial[a, k] += separation[a] * along
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -60,6 +60,8 @@ def placed(
         start[m + 1] = start[m] + sites.start[b + 1] - sites.start[b]
     offsets = np.empty((start[n_images], 3))
     operators = np.zeros((start[n_images], sites.operators.shape[1]))
+    has_axes = sites.axes.shape[0] > 0
+    axes = np.empty((start[n_images] if has_axes else 0, 3))
     image_centres = np.empty((n_images, 3))
     for m in range(n_images):
         b = images.body[m]
@@ -73,10 +75,12 @@ def placed(
             operators[start[m] : start[m + 1], 0] = sites.operators[own, 0]
         for i in range(start[m + 1] - start[m]):
             transform(turn, sites.offsets[sites.start[b] + i], offsets[start[m] + i])
+            if has_axes:
+                transform(turn, sites.axes[sites.start[b] + i], axes[start[m] + i])
         transform(images.rotation[m], centres[b], image_centres[m])
         for k in range(3):
             image_centres[m, k] += images.translation[m, k]
-    return Placed(cell, inverse, volume, image_centres, offsets, operators, start)
+    return Placed(cell, inverse, volume, image_centres, offsets, operators, start, axes)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

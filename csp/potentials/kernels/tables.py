@@ -19,6 +19,8 @@ class Sites(NamedTuple):
         rank: Highest rank that is used: 0 charges, 1 dipoles, more: all to 4.
         start: Index of each body's first site; last, the number of sites.
         radius: Largest offset of each body, Å.
+        axes: Unit vectors in the body's frame that anisotropic repulsion refers to;
+            none if there is no such repulsion, else one a site.
     """
 
     offsets: Array
@@ -26,6 +28,7 @@ class Sites(NamedTuple):
     rank: int
     start: Integers
     radius: Array
+    axes: Array = np.zeros((0, 3))
 
 
 class Pairs(NamedTuple):
@@ -34,6 +37,11 @@ class Pairs(NamedTuple):
     Below ``wall`` exp-6 goes on as ``wall_energy + wall_force x + wall_cubic x³`` with
     ``x = wall − r``, and the multipoles interact at a softened distance.
     Each has the shape (n_sites, n_sites); units kJ/mol and Å.
+
+    Where repulsion depends on directions, r in its exponent is shortened by
+    ``dipolar cos θ + quadrupolar P₂(cos θ)`` of both sites, θ being the angle between a
+    site's axis and the direction to the other; row i, column j: of site i towards j.
+    The last two are empty where no pair is anisotropic.
     """
 
     repulsion: Array
@@ -43,6 +51,8 @@ class Pairs(NamedTuple):
     wall_energy: Array
     wall_force: Array
     wall_cubic: Array
+    dipolar: Array = np.zeros((0, 0))
+    quadrupolar: Array = np.zeros((0, 0))
 
 
 class Images(NamedTuple):
@@ -77,6 +87,8 @@ class Cutoffs(NamedTuple):
         higher_on: Distance of the centres of mass at which interactions of multipoles
             above the dipole begin to be switched off, Å.
         higher: Where they end, Å.
+        spline: 1 if exp-6 and higher multipoles both end as a cubic of the distance of
+            two sites; 0 if they end by the rules above.
         alpha: Ewald parameter, 1/Å; 0: no electrostatics.
         ewald: Real-space cutoff of charges and dipoles, Å.
         reciprocal: Largest |G|, 1/Å.
@@ -92,6 +104,7 @@ class Cutoffs(NamedTuple):
     contact: float
     higher_on: float
     higher: float
+    spline: float
     alpha: float
     ewald: float
     reciprocal: float
@@ -129,6 +142,7 @@ class Placed(NamedTuple):
         offsets: Site offsets of each image in the crystal's frame, Å.
         operators: Multipoles of each image's sites in the crystal's frame.
         start: Index of each image's first site; last, the number of sites in the cell.
+        axes: Of each image's sites in the crystal's frame, if there are any.
     """
 
     cell: Array
@@ -138,6 +152,7 @@ class Placed(NamedTuple):
     offsets: Array
     operators: Array
     start: Integers
+    axes: Array
 
 
 class Slopes(NamedTuple):

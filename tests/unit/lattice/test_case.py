@@ -134,13 +134,6 @@ def test_types_that_nothing_keeps_apart_are_noted_and_not_minimised(
         minimise(given)
 
 
-def test_anisotropic_repulsion_is_noted(write_case, rock_salt):
-    table = rock_salt()
-    table["potentials"]["aniso_pairs"] = [{"type1": "Na01", "type2": "Cl01"}]
-    notes = read_case(write_case(table)).notes
-    assert any("anisotropic repulsion of Na01–Cl01" in note for note in notes)
-
-
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,7 @@ from pymatgen.core.lattice import Lattice
 from csp.errors import InputError
 from csp.geometry import cell_from_parameters
 from csp.lattice.case import read_case
-from csp.lattice.crystal_input import CrystalInput
 from csp.lattice.result import lattice_energy, minimise
-from csp.potentials.rigid_crystal import crystal_energy, tables_of
 from csp.units import KJ_PER_MOL_PER_EV
 
 AXOSOW = ("gen_01.lem_fit_AXOSOW", "gen_02.lem_will01_AXOSOW")
@@ -24,6 +23,7 @@ FINVAZ = "gen_09.salt_FINVAZ"
 DCLBEN = "gen_12.properties_DCLBEN"
 UREA = "gen_UREAXX22"
 TETBBZ = "TETBBZ01"
+ANISOTROPIC = "anisotropic_repulsion"
 
 FORMULA_UNITS = {
     AXOSOW[0]: 8,
@@ -37,20 +37,23 @@ FORMULA_UNITS = {
 }
 
 EWALD = 0.03
-"""kJ/mol; what positions of six digits leave open in sums that need no cutoff."""
-SPLINE = 0.02
-"""kJ/mol; repulsion and dispersion."""
-NEIGHBOURS = 0.15
-"""kJ/mol; the end of the direct sum of higher multipoles."""
-HALOBENZENES = 0.55
-"""kJ/mol; the same where molecules with large quadrupoles are stacked."""
-CHLORINE = 0.4
-"""kJ/mol; the file lacks the parameters of chlorine, the published ones are near."""
+"""kJ/mol; sums that need no cutoff. Where there is a spline, DMACRYS's are off by so
+much from those it has without one."""
+SUMS = 0.01
+"""kJ/mol; repulsion, dispersion and higher multipoles, which end as DMACRYS's do."""
+RELAXED = 0.15
+"""kJ/mol; terms that change in first order between nearly equal minima."""
+
+AS_GIVEN = (*AXOSOW, KAXXAI, KONTIQ, FINVAZ, DCLBEN, UREA)
+"""TETBBZ01's file has the crystal as DMACRYS's minimisation left it."""
+
+
+read_once = cache(read_case)
 
 
 @pytest.fixture
 def given(shared_data):
-    return lambda name: read_case(shared_data / "dmacrys" / f"{name}.json")
+    return lambda name: read_once(shared_data / "dmacrys" / f"{name}.json")
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ def test_charges_agree(given, reference, name):
     assert own == pytest.approx(theirs, abs=EWALD)
 
 
-@pytest.mark.parametrize("name", [*AXOSOW, KAXXAI, FINVAZ, DCLBEN, UREA])
+@pytest.mark.parametrize("name", AS_GIVEN)
 def test_dipoles_agree(given, reference, name):
     """The sum of both terms, which UREAXX22 has as one."""
     own = lattice_energy(given(name))["terms_kj_per_mol"]
@@ -95,65 +98,60 @@ def test_dipoles_agree(given, reference, name):
     assert sum(own[term] for term in names) == pytest.approx(expected, abs=EWALD)
 
 
-@pytest.mark.parametrize("name", [*AXOSOW, KONTIQ, TETBBZ, UREA])
-def test_repulsion_and_dispersion_agree(given, reference, name):
-    own = lattice_energy(given(name))["terms_kj_per_mol"]["repulsion_dispersion"]
-    theirs = per_unit(reference(name), "repulsion_dispersion", name)
-    assert own == pytest.approx(theirs, abs=SPLINE)
+@pytest.mark.parametrize("name", AS_GIVEN)
+@pytest.mark.parametrize("term", ["repulsion_dispersion", "higher_multipole"])
+def test_direct_sums_agree(given, reference, name, term):
+    own = lattice_energy(given(name))["terms_kj_per_mol"][term]
+    theirs = per_unit(reference(name), term, name)
+    assert own == pytest.approx(theirs, abs=SUMS)
+
+
+@pytest.mark.parametrize("name", AS_GIVEN)
+def test_totals_agree(given, reference, name):
+    """Anisotropic repulsion, which the files do not have as a term, included."""
+    own = lattice_energy(given(name))["lattice_energy_kj_per_mol"]
+    assert own == pytest.approx(reference(name)["total_kJ_per_mol"], abs=EWALD)
+
+
+def test_anisotropic_repulsion_is_what_the_terms_lack_to_the_total(given, reference):
+    theirs = reference(TETBBZ, "optimized")
+    own = lattice_energy(given(TETBBZ))["terms_kj_per_mol"]
+    for term in ("repulsion_dispersion", "higher_multipole"):
+        expected = per_unit(theirs, term, TETBBZ)
+        assert own[term] == pytest.approx(expected, abs=SUMS)
+    terms = [per_unit(theirs, term, TETBBZ) for term in own if term != ANISOTROPIC]
+    expected = theirs["total_kJ_per_mol"] - sum(terms)
+    assert own[ANISOTROPIC] == pytest.approx(expected, abs=SUMS)
 
 
 @pytest.mark.parametrize(
-    ("name", "tolerance"),
+    "name",
     [
-        (AXOSOW[0], NEIGHBOURS),
-        (AXOSOW[1], NEIGHBOURS),
-        (KAXXAI, NEIGHBOURS),
-        (FINVAZ, NEIGHBOURS),
-        (UREA, NEIGHBOURS),
-        (DCLBEN, HALOBENZENES),
-        (TETBBZ, HALOBENZENES),
+        AXOSOW[1],
+        DCLBEN,
+        TETBBZ,
+        pytest.param(AXOSOW[0], marks=pytest.mark.slow),
+        pytest.param(UREA, marks=pytest.mark.slow),
+        pytest.param(KAXXAI, marks=pytest.mark.slow),
+        pytest.param(KONTIQ, marks=pytest.mark.slow),
+        pytest.param(FINVAZ, marks=pytest.mark.slow),
     ],
 )
-def test_higher_multipoles_agree(given, reference, name, tolerance):
-    own = lattice_energy(given(name))["terms_kj_per_mol"]["higher_multipole"]
-    theirs = per_unit(reference(name), "higher_multipole", name)
-    assert own == pytest.approx(theirs, abs=tolerance)
-
-
-@pytest.mark.parametrize("name", [*AXOSOW, UREA])
-def test_the_end_of_the_sum_explains_what_is_left(given, reference, name):
-    """Ends between 13 and 18 Å scatter by more than DMACRYS is from the limit."""
-    own = given(name)
-    theirs = per_unit(reference(name), "higher_multipole", name)
-    ends = np.arange(13.0, 18.01, 0.25)
-    sums = np.array([higher(own, end, 0.1) for end in ends])
-    limit = higher(own, 40.0, 5.0)
-    assert abs(theirs - limit) < np.abs(sums - limit).max()
-
-
-def higher(own: CrystalInput, end: float, width: float) -> float:
-    update = {"multipole_cutoff": float(end), "multipole_switch_width": width}
-    settings = own.settings.model_copy(update=update | {"ewald_accuracy": 1e-4})
-    tables = tables_of(own.crystal.bodies, own.parameters, settings)
-    energy = crystal_energy(own.crystal, tables)
-    return energy.terms["higher_multipole"] / own.n_formula_units
-
-
-@pytest.mark.parametrize(
-    ("name", "tolerance"),
-    [(AXOSOW[0], 0.1), (AXOSOW[1], 0.1), (UREA, 0.1), (KAXXAI, CHLORINE)],
-)
-def test_minima_agree(given, reference, shared_data, name, tolerance):
+def test_minima_agree(given, reference, shared_data, name):
     report, _ = minimise(given(name))
     theirs = reference(name, "optimized")
     assert report["status"] == "converged"
     own = report["lattice_energy_kj_per_mol"]
-    assert own == pytest.approx(theirs["total_kJ_per_mol"], abs=tolerance)
+    assert own == pytest.approx(theirs["total_kJ_per_mol"], abs=0.1)
     start = shared_data / "dmacrys" / f"{name}.json"
     expected = reduced(theirs.get("crystal") or crystal_of(start))
     lattice = Lattice(cell_from_parameters(np.array(report["cell"])))
     found = np.array(lattice.get_niggli_reduced_lattice().parameters)
-    assert_allclose(found, expected, rtol=0.005, atol=0)
+    assert_allclose(found, expected, rtol=0.001, atol=0)
+    if name in (AXOSOW[1], DCLBEN):
+        for term in ("charge_charge", "higher_multipole", "repulsion_dispersion"):
+            own = report["terms_kj_per_mol"][term]
+            assert own == pytest.approx(per_unit(theirs, term, name), abs=RELAXED)
 
 
 def crystal_of(path: Path) -> dict:
@@ -169,29 +167,29 @@ def reduced(crystal: dict) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (KAXXAI, "ClF1: no exp-6 rows, published parameters"),
+        (KAXXAI, "ClF1: no exp-6 rows that name them, FIT with chlorine"),
         (KONTIQ, "centring F"),
         (KONTIQ, "not in bohr"),
+        (KONTIQ, r"X along C_F1_2____ → C_F1_1____, Y away from C_F1_6____"),
+        (KONTIQ, r"X along O_F1_6____ → H_Wa_7____, Y away from H_Wa_8____"),
         (FINVAZ, "centring C"),
-        (FINVAZ, "Cl01: no exp-6 parameters"),
-        (DCLBEN, "C_BO, C_CA: .* which type is which"),
-        (TETBBZ, "anisotropic repulsion of Br01–Br01"),
+        (FINVAZ, "Cl01: no exp-6 rows that name them, W99 with chloride"),
+        (DCLBEN, "ClCL, C_BO, C_CA: .* potential of chlorobenzenes"),
     ],
 )
 def test_what_is_assumed_is_said(given, name, message):
     assert any(re.search(message, note) for note in given(name).notes)
 
 
-@pytest.mark.parametrize("name", [FINVAZ, DCLBEN, TETBBZ])
-def test_incomplete_models_are_not_minimised(given, name):
-    with pytest.raises(InputError, match="cannot be minimised: nothing keeps"):
-        minimise(given(name))
-
-
-def test_doubtful_axes_are_not_minimised(given):
+def test_axes_are_not_guessed_without_the_energies(shared_data, tmp_path):
     """KONTIQ's sites stand in the axes of its crystal, its multipoles do not."""
+    source = shared_data / "dmacrys" / f"{KONTIQ}.json"
+    case = json.loads(source.read_text(encoding="utf-8"))
+    del case["reference"]
+    path = tmp_path / "kontiq.json"
+    path.write_text(json.dumps(case), encoding="utf-8")
     with pytest.raises(InputError, match=r"KONTIQ cannot be minimised: .* in bohr"):
-        minimise(given(KONTIQ))
+        minimise(read_case(path))
 
 
 def test_without_a_spline_the_neighbour_rule_is_dmacrys_s_own(shared_data, tmp_path):
@@ -213,4 +211,4 @@ def test_without_a_spline_the_neighbour_rule_is_dmacrys_s_own(shared_data, tmp_p
         ("higher_multipole", -30.042045),
     ):
         assert_allclose(terms[name], theirs, rtol=0, atol=5e-4, err_msg=name)
-    assert_allclose(terms["repulsion_dispersion"], -162.76698, rtol=0, atol=CHLORINE)
+    assert_allclose(terms["repulsion_dispersion"], -162.76698, rtol=0, atol=SUMS)
