@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from csp import __version__
+from csp.benchmark_command import benchmark
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
 from csp.terminal import (
@@ -86,6 +87,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("monomers")(monomers)
     app.command("lattice-energy")(lattice_energy)
     app.command("minimise")(minimise)
+    app.command("benchmark")(benchmark)
 
     @app.command("run")
     def run(
