@@ -112,6 +112,8 @@ def _tell(rows: "list[csp.benchmark.rows.Row]", output: Path) -> None:
         if row.explanation:
             sentence = f"{row.name}: {row.explanation}"
             console.print(escape(sentence), highlight=False, soft_wrap=True)
+    if all(row.completeness is None for row in rows):
+        console.print("completeness: not computed")
     shown = escape(str(output))
     console.print(
         f"\nwrote benchmark.csv and benchmark.json, and a search for each crystal, to "
@@ -131,12 +133,12 @@ def _cells(row: "csp.benchmark.rows.Row") -> tuple[str, ...]:
         "" if row.molecules_matched is None else matched,
         _number(row.rmsd_angstrom, ".3f"),
         _number(row.n_minima, "d"),
-        "not computed" if row.completeness is None else f"{row.completeness:.0%}",
+        _number(row.completeness, ".0%"),
         _number(relaxed.rmsd_angstrom if relaxed else None, ".3f"),
         _number(relaxed.relative_energy_kj_per_mol if relaxed else None, ".2f"),
         _number(row.cpu_seconds, ".0f"),
     )
 
 
-def _number(value: float | None, style: str) -> str:
+def _number(value: int | float | None, style: str) -> str:
     return "" if value is None else format(value, style)

@@ -5,7 +5,7 @@ with those of a search: the same molecules in the same shape under the same forc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -111,6 +111,8 @@ def fitted(
         InputError: If the crystal holds a molecule that the search does not, or has no
             consistent symmetry.
     """
+    if np.linalg.det(crystal.cell) < 0.0:  # the sums want a right-handed cell
+        crystal = replace(crystal, cell=-crystal.cell)
     given = symmetric_crystal(crystal)
     fits = [_best_fit(given, crystal, atoms, molecules) for atoms in given.molecules]
     with_multipoles = potential.electrostatics == "multipoles"
