@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from csp import __version__
+from csp.benchmark_command import benchmark
 from csp.comparison_commands import compare, match
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
@@ -89,6 +90,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("minimise")(minimise)
     app.command("compare")(compare)
     app.command("match")(match)
+    app.command("benchmark")(benchmark)
 
     @app.command("run")
     def run(

@@ -9,6 +9,7 @@ from ase.data import atomic_masses
 from csp.arrays import AtomicNumbers, Positions, Scalars, read_only
 from csp.comparison.molecules import formula_units
 from csp.crystal import Crystal
+from csp.potentials.bodies import Body
 from csp.potentials.exp6 import Exp6, ParameterSet
 from csp.potentials.rigid_crystal import RigidCrystal, Tables, tables_of
 from csp.potentials.settings import PotentialSettings
@@ -100,6 +101,18 @@ def atoms_of(
         np.concatenate(owners),
         n_units,
     )
+
+
+def atoms_like(
+    body: Body, bodies: Sequence[Body], atoms: Sequence[BodyAtoms]
+) -> BodyAtoms:
+    """Atoms of a body that is one of ``bodies``, or the mirror image of one."""
+    for own, own_atoms in zip(bodies, atoms, strict=True):
+        if np.array_equal(body.sites, own.sites):
+            return own_atoms
+        if np.array_equal(body.sites, -own.sites):
+            return BodyAtoms(own_atoms.numbers, -own_atoms.positions)
+    raise ValueError("the body is none of the crystal's")
 
 
 def units_of(crystal: RigidCrystal, bodies: Sequence[BodyAtoms]) -> int:

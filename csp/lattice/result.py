@@ -4,14 +4,11 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
-import numpy as np
-
 from csp.comparison.symmetry import find_symmetry
 from csp.comparison.writing import cif_text
 from csp.errors import InputError
 from csp.geometry import parameters_from_cell
-from csp.lattice.crystal_input import BodyAtoms, CrystalInput, atoms_of
-from csp.potentials.bodies import Body
+from csp.lattice.crystal_input import CrystalInput, atoms_like, atoms_of
 from csp.potentials.exp6 import ParameterSet
 from csp.potentials.rigid_crystal import RigidCrystal, crystal_energy, tables_of
 from csp.records import Status
@@ -182,7 +179,8 @@ def table_rows(report: Report) -> list[tuple[str, ...]]:
 
 def cif_of(given: CrystalInput, end: Minimisation) -> str:
     """The minimum as a CIF file in the standard setting of its space group."""
-    atoms = [_atoms_like(body, given) for body in end.crystal.bodies]
+    bodies = given.crystal.bodies
+    atoms = [atoms_like(body, bodies, given.atoms) for body in end.crystal.bodies]
     crystal = atoms_of(end.crystal, atoms, given.n_formula_units)
     tables = tables_of(end.crystal.bodies, given.parameters, given.settings)
     energy = crystal_energy(end.crystal, tables).energy / given.n_formula_units
@@ -191,13 +189,3 @@ def cif_of(given: CrystalInput, end: Minimisation) -> str:
         f"force field: {given.force_field}",
     ]
     return cif_text(find_symmetry(crystal), given.name, comments)
-
-
-def _atoms_like(body: Body, given: CrystalInput) -> BodyAtoms:
-    """Atoms of a body that is one of the crystal's, or its mirror image."""
-    for own, atoms in zip(given.crystal.bodies, given.atoms, strict=True):
-        if np.array_equal(body.sites, own.sites):
-            return atoms
-        if np.array_equal(body.sites, -own.sites):
-            return BodyAtoms(atoms.numbers, -atoms.positions)
-    raise ValueError("the body is none of the crystal's")

@@ -1,0 +1,1 @@
+"""Searches for crystals that are known, and what became of each."""
