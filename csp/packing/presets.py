@@ -65,19 +65,19 @@ PRESETS: dict[PresetName, Preset] = {
     "quick": Preset(
         "a first look, minutes on a laptop: the eleven commonest space groups, Z′ ≤ 1",
         COMMON_SPACE_GROUPS,
-        2000,
+        1500,
     ),
     "standard": Preset(
         "for results that count: 45 space groups and all special positions, Z′ ≤ 1",
         STANDARD_SPACE_GROUPS,
-        10_000,
-        rounds=10,
+        4000,
+        rounds=8,
         stop_when="95 % of minima within 5 kJ/mol seen",
     ),
     "thorough": Preset(
-        "five times standard, and pairs of molecules on special positions",
+        "ten times standard, and pairs of molecules on special positions",
         STANDARD_SPACE_GROUPS,
-        50_000,
+        40_000,
         independent=(1, 2),
         rounds=20,
         stop_when="99 % of minima within 10 kJ/mol seen",
@@ -85,7 +85,7 @@ PRESETS: dict[PresetName, Preset] = {
     "efficient-z2": Preset(
         "after standard: two independent molecules (Z′ = 2) in the common groups",
         COMMON_SPACE_GROUPS,
-        20_000,
+        10_000,
         independent=(2,),
         largest_z_prime=2.0,
         rounds=8,
@@ -94,8 +94,8 @@ PRESETS: dict[PresetName, Preset] = {
     "chiral": Preset(
         "an enantiopure compound: only groups without mirror images, Z′ ≤ 1",
         SOHNCKE_SPACE_GROUPS,
-        10_000,
-        rounds=10,
+        4000,
+        rounds=8,
         stop_when="95 % of minima within 5 kJ/mol seen",
     ),
 }
