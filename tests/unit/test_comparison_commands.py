@@ -92,7 +92,7 @@ def test_nothing_matches_between_other_molecules(call, files):
     report = json.loads(result.stdout)
     assert [report[key] for key in sorted(KEYS)] == [15, 0, None, False]
     assert report["notes"] == [
-        "one crystal has no hydrogen atoms: compared without any",
+        "one crystal lacks hydrogen atoms: compared without any",
         "the crystals differ in contents: C2H2O4 and CO2",
     ]
 
@@ -115,7 +115,7 @@ def test_compare_tells_a_reader(call, files):
         ((ALPHA, BETA, "--distance-tolerance", "0"), "between 0 and 100 %, got 0"),
         ((ALPHA, BETA, "--distance-tolerance", "nan"), "and 100 %, got nan"),
         ((ALPHA, BETA, "--angle-tolerance", "91"), "0 and 90 degrees, got 91"),
-        ((BETA, "FILES/bare.cif", "--hydrogens"), "has no hydrogen atoms"),
+        ((BETA, "FILES/bare.cif", "--hydrogens"), "lacks hydrogen atoms"),
     ],
 )
 def test_bad_input_of_compare_ends_in_one_sentence(call, files, words, message):

@@ -213,7 +213,7 @@ def test_hydrogens_are_ignored_where_one_crystal_has_none(beta, redescribed):
         assert found.powder_similarity == pytest.approx(1.0, abs=1e-9)
         assert found.amd == pytest.approx(0.0, abs=1e-9)
         assert found.notes[0].endswith("compared without any")
-    with pytest.raises(InputError, match="one of the crystals has no hydrogen"):
+    with pytest.raises(InputError, match="one of the crystals lacks hydrogen"):
         compare_crystals(beta, bare, Criteria(hydrogens=True))
 
 
@@ -226,6 +226,22 @@ def test_water_without_hydrogens_is_compared_by_its_oxygens(redescribed):
     assert found.packing.same
     assert found.packing.rmsd < 1e-7
     assert len(packing_shells(ice).shells[0].coordinates[0]) == 3
+
+
+def test_a_hydrate_whose_water_lacks_hydrogens_is_compared_without_any(
+    redescribed,
+):
+    acid = np.array([[0, 0, 0], [1.2, 0, 0], [-0.6, 1.2, 0], [-0.6, -0.95, 0]])
+    water = np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]], dtype=float)
+    positions = np.concatenate([acid, water + np.array([4.2, 0.3, 0.4])])
+    numbers = np.array([6, 8, 8, 1, 8, 1, 1])
+    cell = np.diag([8.4, 4.5, 4.8])
+    whole = crystal_of_atoms(cell, numbers, positions)
+    partial = crystal_of_atoms(cell, numbers[:5], positions[:5])
+    found = compare_crystals(whole, redescribed(partial, 3))
+    assert found.packing.same
+    assert found.packing.rmsd < 1e-7
+    assert found.notes == ("one crystal lacks hydrogen atoms: compared without any",)
 
 
 def test_hydrogens_can_count(beta):
