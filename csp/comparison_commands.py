@@ -263,7 +263,10 @@ def _tell_comparison(
     rmsd = _finite(packing.rmsd)
     rows: list[tuple[str, ...]] = [
         ("molecules matched", f"{packing.n_matched} of {packing.n_compared}"),
-        (f"RMSD of {packing.n_matched}", "-" if rmsd is None else f"{rmsd:.3f} Å"),
+        (
+            f"RMSD of {packing.n_matched}" if packing.n_matched else "RMSD",
+            "-" if rmsd is None else f"{rmsd:.3f} Å",
+        ),
         ("same crystal", "yes" if packing.same else "no"),
         ("powder similarity", f"{found.powder_similarity:.4f}"),
         ("AMD distance", "-" if found.amd is None else f"{found.amd:.3f} Å"),
@@ -274,6 +277,6 @@ def _tell_comparison(
         ),
     ]
     console.print(escape(names), soft_wrap=True)
-    console.print(table_of("", ("", ""), rows))
+    console.print(table_of("", ("measure", "outcome"), rows))
     for note in found.notes:
         console.print(escape(note), soft_wrap=True)

@@ -11,7 +11,12 @@ from csp.arrays import RotationMatrix, read_only
 from csp.comparison.graphs import MolecularGraph, isomorphisms
 from csp.comparison.kernels.overlay import Overlaid, best_overlay
 from csp.comparison.kernels.pairs import Pair
-from csp.comparison.shells import PackingShells, Shell, packing_shells
+from csp.comparison.shells import (
+    PackingShells,
+    Shell,
+    kinds_of_molecules,
+    packing_shells,
+)
 from csp.crystal import Crystal
 from csp.errors import InputError
 
@@ -129,9 +134,10 @@ def compare_packings(
     )
 
 
-def are_same_molecules(first: PackingShells, second: PackingShells) -> bool:
-    """Whether the molecules of two crystals are the same, by their bonds."""
-    return _mappings(first.graphs, second.graphs) is not None
+def are_same_molecules(first: Crystal, second: Crystal) -> bool:
+    """Whether the molecules of two crystals are the same, by the bonds that count."""
+    kinds = kinds_of_molecules(first), kinds_of_molecules(second)
+    return _mappings(*kinds) is not None
 
 
 def _worst_cluster(

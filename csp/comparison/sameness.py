@@ -8,7 +8,12 @@ from ase import Atoms
 
 from csp.comparison.invariants import average_minimum_distances, invariant_distance
 from csp.comparison.molecules import HYDROGEN
-from csp.comparison.overlay import PackingMatch, Tolerances, compare_packings
+from csp.comparison.overlay import (
+    PackingMatch,
+    Tolerances,
+    are_same_molecules,
+    compare_packings,
+)
 from csp.comparison.powder import powder_pattern, powder_similarity
 from csp.comparison.shells import Hydrogens, packing_shells
 from csp.crystal import Crystal
@@ -54,10 +59,10 @@ def compare_crystals(
     """Whether two crystals are one, by overlay, powder pattern and distances.
 
     The average minimum distances are those of the atoms that are not hydrogen, unless
-    all hydrogens count. If one of the crystals has no hydrogen at all, as from X-ray
-    diffraction, none of the other count. All measures are the same if the crystals
-    are exchanged. Crystals of other molecules are not the same: nothing of them
-    matches.
+    all hydrogens count. If one of the crystals lacks hydrogens that matter, as after
+    X-ray diffraction, none of the other count. All measures are the same if the
+    crystals are exchanged. Crystals of other molecules are not the same: nothing of
+    them matches.
 
     Args:
         first: Any cell of a crystal.
@@ -69,13 +74,13 @@ def compare_crystals(
     """
     notes = []
     contents = [contents_of(crystal) for crystal in (first, second)]
-    if has_hydrogens(first) != has_hydrogens(second):
+    if not agree_in_hydrogens(first, second):
         if criteria.hydrogens:
             raise InputError(
-                "one of the crystals has no hydrogen atoms: they cannot be compared "
+                "one of the crystals lacks hydrogen atoms: they cannot be compared "
                 "with hydrogens (leave out --hydrogens)"
             )
-        notes.append("one crystal has no hydrogen atoms: compared without any")
+        notes.append("one crystal lacks hydrogen atoms: compared without any")
         first, second = without_hydrogens(first), without_hydrogens(second)
     which = Hydrogens.ALL if criteria.hydrogens else Hydrogens.NEEDED
     packing = compare_packings(
@@ -93,6 +98,17 @@ def compare_crystals(
         _distance(first, second, hydrogens=criteria.hydrogens),
         tuple(notes),
     )
+
+
+def agree_in_hydrogens(first: Crystal, second: Crystal) -> bool:
+    """Whether neither crystal lacks hydrogens that the comparison needs.
+
+    They disagree if one has none, or if their molecules are the same only without.
+    """
+    if has_hydrogens(first) != has_hydrogens(second):
+        return False
+    bare = without_hydrogens(first), without_hydrogens(second)
+    return are_same_molecules(first, second) or not are_same_molecules(*bare)
 
 
 def has_hydrogens(crystal: Crystal) -> bool:

@@ -9,12 +9,12 @@ import numpy as np
 
 from csp.arrays import AtomicNumbers, Cell, Positions
 from csp.comparison.invariants import scale_free_distances
-from csp.comparison.molecules import HYDROGEN, crystal_of_atoms
+from csp.comparison.molecules import crystal_of_atoms
 from csp.comparison.overlay import PackingMatch, are_same_molecules, compare_packings
 from csp.comparison.sameness import (
     Criteria,
+    agree_in_hydrogens,
     contents_of,
-    has_hydrogens,
     without_hydrogens,
 )
 from csp.comparison.shells import Hydrogens, PackingShells, packing_shells
@@ -85,17 +85,19 @@ def nearest_structures(
         crystal = crystal_of_atoms(*landscape[index])
         return _shells(without_hydrogens(crystal) if bare else crystal, criteria)
 
+    example = crystal_of_atoms(*landscape[0])
     targets = []
     for name, crystal in observed:
-        bare = has_hydrogens(crystal) != (HYDROGEN in landscape[0].atomic_numbers)
-        target = _shells(without_hydrogens(crystal) if bare else crystal, criteria)
-        if not are_same_molecules(target, shells(0, bare=bare)):
-            predicted = contents_of(crystal_of_atoms(*landscape[0]))
+        bare = not agree_in_hydrogens(crystal, example)
+        one, other = (
+            without_hydrogens(each) if bare else each for each in (crystal, example)
+        )
+        if not are_same_molecules(one, other):
             raise InputError(
                 f"{name} is a crystal of {contents_of(crystal)}, the landscape is of "
-                f"{predicted}: give a crystal of the same molecules"
+                f"{contents_of(example)}: give a crystal of the same molecules"
             )
-        targets.append((bare, target))
+        targets.append((bare, _shells(one, criteria)))
     fingerprints = []
     for done, atoms in enumerate(landscape, start=1):
         fingerprints.append(scale_free_distances(*atoms))

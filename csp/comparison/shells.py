@@ -141,6 +141,13 @@ def packing_shells(
     return PackingShells(molecules.graphs, tuple(shells), n_molecules)
 
 
+def kinds_of_molecules(
+    crystal: Crystal, hydrogens: Hydrogens = Hydrogens.NEEDED
+) -> tuple[MolecularGraph, ...]:
+    """The graphs of the molecules of a crystal, each once, by the atoms that count."""
+    return _molecules(crystal, hydrogens).graphs
+
+
 def _is_same(first: np.ndarray, second: np.ndarray) -> bool:
     n = min(len(first), len(second))
     return bool(np.abs(first[:n] - second[:n]).max() < SAME_SURROUNDINGS)

@@ -92,7 +92,7 @@ def test_nothing_matches_between_other_molecules(call, files):
     report = json.loads(result.stdout)
     assert [report[key] for key in sorted(KEYS)] == [15, 0, None, False]
     assert report["notes"] == [
-        "one crystal has no hydrogen atoms: compared without any",
+        "one crystal lacks hydrogen atoms: compared without any",
         "the crystals differ in contents: C2H2O4 and CO2",
     ]
 
@@ -115,7 +115,7 @@ def test_compare_tells_a_reader(call, files):
         ((ALPHA, BETA, "--distance-tolerance", "0"), "between 0 and 100 %, got 0"),
         ((ALPHA, BETA, "--distance-tolerance", "nan"), "and 100 %, got nan"),
         ((ALPHA, BETA, "--angle-tolerance", "91"), "0 and 90 degrees, got 91"),
-        ((BETA, "FILES/bare.cif", "--hydrogens"), "has no hydrogen atoms"),
+        ((BETA, "FILES/bare.cif", "--hydrogens"), "lacks hydrogen atoms"),
     ],
 )
 def test_bad_input_of_compare_ends_in_one_sentence(call, files, words, message):
@@ -169,6 +169,16 @@ def test_observed_crystals_may_lack_hydrogens(call, finished, files):
     assert second["rmsd_angstrom"] == pytest.approx(first["rmsd_angstrom"], abs=1e-4)
 
 
+def test_the_cif_files_do_for_a_missing_database(call, finished, tmp_path):
+    shutil.copy(finished.output / "landscape.csv", tmp_path)
+    shutil.copytree(finished.output / "structures", tmp_path / "structures")
+    words = (ALPHA, "--json")
+    here = json.loads(call("match", tmp_path, *words).stdout)["matches"][0]
+    there = json.loads(call("match", finished.output, *words).stdout)["matches"][0]
+    assert here["id"] == there["id"]
+    assert here["rmsd_angstrom"] == pytest.approx(there["rmsd_angstrom"], abs=1e-3)
+
+
 def test_bad_input_of_match_ends_in_one_sentence(call, finished, files, tmp_path):
     check_refusal(call("match", tmp_path, ALPHA), "no landscape in")
     check_refusal(call("match", finished.output, tmp_path / "x.cif"), "cannot be read")
@@ -180,7 +190,7 @@ def test_bad_input_of_match_ends_in_one_sentence(call, finished, files, tmp_path
         call("match", finished.output, ALPHA, "--molecules", "0"), "100, got 0"
     )
     shutil.copy(finished.output / "landscape.csv", tmp_path)
-    check_refusal(call("match", tmp_path, ALPHA), r"landscape\.db .*it is missing")
+    check_refusal(call("match", tmp_path, ALPHA), r"\.cif cannot be read")
     (tmp_path / "landscape.db").write_bytes(b"not a database" * 100)
     check_refusal(call("match", tmp_path, ALPHA), r"landscape\.db cannot be used")
     shutil.copy(finished.output / "landscape.db", tmp_path)

@@ -171,19 +171,14 @@ def test_mirror_images_are_the_same(chiral_crystal):
     assert np.linalg.det(match.rotation) == pytest.approx(-1.0)
 
 
-def test_common_layers_of_two_stackings_are_found(supercell, beta):
-    """Every other layer slid by half a cell: the centre's own layer matches."""
-    large = supercell(beta, (1, 1, 2))
-    positions = np.array(large.positions)
-    upper = large.molecule_of_atom >= beta.n_molecules
-    positions[upper] += 0.5 * beta.cell[0]
-    slid = Crystal(
-        large.cell, large.atomic_numbers, positions, large.molecule_of_atom, 4
-    )
-    match = packing_match(beta, slid)
-    assert not match.same
-    assert match.n_matched >= 5
-    assert match.rmsd < 0.2
+def test_a_common_layer_of_two_crystals_is_found(alpha, strained):
+    """Layers drawn apart: nothing but the layer of the central molecule is common."""
+    shell = packing_shells(alpha).shells[0]
+    heights = shell.centroids[: shell.n_core] @ alpha.cell[2]
+    in_layer = np.abs(heights) < 0.1 * np.linalg.norm(alpha.cell[2])
+    match = packing_match(alpha, strained(alpha, (1.0, 1.0, 1.6)))
+    assert match.n_matched >= in_layer.sum() == 5
+    assert match.rmsd < 1e-6
 
 
 def test_linear_molecules_and_single_atoms_can_differ():
@@ -213,7 +208,7 @@ def test_hydrogens_are_ignored_where_one_crystal_has_none(beta, redescribed):
         assert found.powder_similarity == pytest.approx(1.0, abs=1e-9)
         assert found.amd == pytest.approx(0.0, abs=1e-9)
         assert found.notes[0].endswith("compared without any")
-    with pytest.raises(InputError, match="one of the crystals has no hydrogen"):
+    with pytest.raises(InputError, match="one of the crystals lacks hydrogen"):
         compare_crystals(beta, bare, Criteria(hydrogens=True))
 
 
@@ -226,6 +221,22 @@ def test_water_without_hydrogens_is_compared_by_its_oxygens(redescribed):
     assert found.packing.same
     assert found.packing.rmsd < 1e-7
     assert len(packing_shells(ice).shells[0].coordinates[0]) == 3
+
+
+def test_a_hydrate_whose_water_lacks_hydrogens_is_compared_without_any(
+    redescribed,
+):
+    acid = np.array([[0, 0, 0], [1.2, 0, 0], [-0.6, 1.2, 0], [-0.6, -0.95, 0]])
+    water = np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]], dtype=float)
+    positions = np.concatenate([acid, water + np.array([4.2, 0.3, 0.4])])
+    numbers = np.array([6, 8, 8, 1, 8, 1, 1])
+    cell = np.diag([8.4, 4.5, 4.8])
+    whole = crystal_of_atoms(cell, numbers, positions)
+    partial = crystal_of_atoms(cell, numbers[:5], positions[:5])
+    found = compare_crystals(whole, redescribed(partial, 3))
+    assert found.packing.same
+    assert found.packing.rmsd < 1e-7
+    assert found.notes == ("one crystal lacks hydrogen atoms: compared without any",)
 
 
 def test_hydrogens_can_count(beta):
