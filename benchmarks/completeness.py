@@ -162,25 +162,29 @@ def summary(found: list[Claim]) -> Iterator[str]:
 
 
 def rules_met(found: list[Claim]) -> Iterator[str]:
-    """What was true where a stop rule was met, beside what the plain estimate says."""
-    for percent in (80.0, 90.0, 95.0):
-        met = [
-            claim.fraction_seen
-            for claim in found
-            if StopRule(percent, claim.estimate.window).is_met([claim.estimate])
-        ]
-        plain = [
-            claim.fraction_seen
-            for claim in found
-            if 100.0 * claim.estimate.fraction_seen.value >= percent
-        ]
-        for who, own in (("rule met", met), ("plain estimate", plain)):
-            if own:
-                yield (
-                    f"{percent:g} %, {who}: {len(own)} of {len(found)} parts, truly "
-                    f"seen on average {100.0 * np.mean(own):.1f} %; of these "
-                    f"{np.mean(np.array(own) < percent / 100.0):.0%} have less"
-                )
+    """What is true where a stop rule is met, and where the plain estimate meets it."""
+    for search in dict.fromkeys(claim.search for claim in found):
+        all_parts = [claim for claim in found if claim.search == search]
+        for percent in (80.0, 90.0, 95.0):
+            for who in ("rule", "plain estimate"):
+                met = [
+                    claim.fraction_seen
+                    for claim in all_parts
+                    if (
+                        StopRule(percent, claim.estimate.window).is_met(
+                            [claim.estimate]
+                        )
+                        if who == "rule"
+                        else 100.0 * claim.estimate.fraction_seen.value >= percent
+                    )
+                ]
+                if met:
+                    less = np.mean(np.array(met) < percent / 100.0)
+                    yield (
+                        f"{search}: {percent:g} % by the {who} in {len(met)} of "
+                        f"{len(all_parts)} parts and windows; truly seen on average "
+                        f"{100.0 * np.mean(met):.1f} %, less than that in {less:.0%}"
+                    )
 
 
 def calibration_figure(found: list[Claim], file: Path) -> None:
@@ -222,7 +226,7 @@ def calibration_figure(found: list[Claim], file: Path) -> None:
         axes.set_xlabel("seen, of the minima of the whole search, %")
         axes.set_ylabel("claimed (95 % interval), %")
         axes.legend(fontsize="small", loc="upper left")
-    figure.savefig(file, dpi=110, metadata={"Software": None})
+    figure.savefig(file, dpi=90, metadata={"Software": None})
 
 
 def write_table(found: list[Claim], file: Path) -> None:
