@@ -31,6 +31,8 @@ _TAIL = 0.025
 _DEVIATIONS = 1.96
 """Of a normal distribution, to the same tail."""
 _N_SAMPLES = 400
+_FIRST = 10
+"""Draws at the first point of a curve."""
 _LONGER = 10.0
 """The search whose further minima are bounded from above is as many times longer."""
 
@@ -138,7 +140,7 @@ def accumulate(
     minima: Indices,
     energies: Scalars,
     windows: Sequence[float] = WINDOWS,
-    n_points: int = 30,
+    n_points: int = 40,
 ) -> tuple[Accumulation, ...]:
     """How minima seen, and the estimate of all, grew with the draws.
 
@@ -147,13 +149,13 @@ def accumulate(
             minimum or −1. For draws of several streams see :func:`in_step`.
         energies: Of each minimum, kJ/mol.
         windows: Widths, kJ/mol.
-        n_points: How many points the curves have.
+        n_points: How many points the curves have at most, evenly in the logarithm.
 
     Raises:
         InputError: As in :func:`estimate_completeness`.
     """
     _check(minima, energies, windows)
-    ends = np.unique(np.linspace(0, len(minima), n_points + 1).astype(int)[1:])
+    ends = _milestones(len(minima), n_points)
     hits = np.bincount(minima[minima >= 0], minlength=len(energies))
     curves = []
     for window in windows:
@@ -191,6 +193,13 @@ def in_step(streams: Sequence[str], draws: Indices) -> Indices:
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int)
     ranks[order] = np.arange(len(draws)) - starts[numbers[order]]
     return np.lexsort((numbers, (ranks + 0.5) / sizes[numbers]))
+
+
+def _milestones(n_draws: int, n_points: int) -> Indices:
+    """Numbers of draws at which a search is looked at, from ten to all."""
+    if n_draws <= _FIRST:
+        return np.array([n_draws])
+    return np.unique(np.rint(np.geomspace(_FIRST, n_draws, n_points)).astype(int))
 
 
 def _in_window(hits: Indices, energies: Scalars, window: float) -> Mask:

@@ -81,7 +81,7 @@ def unseen(counts: IndexMatrix) -> Scalars:
     """
     n, once, _ = _frequencies(counts)
     jackknife = (n - 1) / np.maximum(n, 1) * once
-    return np.maximum(least_unseen(counts), jackknife)
+    return np.asarray(np.maximum(least_unseen(counts), jackknife))
 
 
 def rarefied(counts: Indices, n_draws: Indices) -> Scalars:
