@@ -27,13 +27,8 @@ from matplotlib.figure import Figure
 
 from csp import stages
 from csp.landscape import distinct
-from csp.packing.completeness import (
-    WINDOWS,
-    Completeness,
-    accumulate,
-    estimate_completeness,
-    in_step,
-)
+from csp.packing.accumulation import accumulate, in_step
+from csp.packing.completeness import WINDOWS, Completeness, estimate_completeness
 from csp.packing.stop_rule import StopRule
 from csp.records import Relaxation
 from csp.report.completeness_figure import completeness_png

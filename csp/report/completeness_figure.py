@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from csp.packing.completeness import Accumulation
+from csp.packing.accumulation import Accumulation
 
 _HEADROOM = 1.6
 """Of the picture above the minima estimated at the end."""
