@@ -122,11 +122,11 @@ def claims(search: str, draws: list[Draw], energies: np.ndarray) -> Iterator[Cla
 def summary(found: list[Claim]) -> Iterator[str]:
     """Rows of a Markdown table: means of the parts of one size."""
     yield (
-        "| search | draws | window | seen, truly | claimed (mean interval) "
-        "| truth in interval | truth below it | coverage, truly | claimed "
+        "| search | draws | window | seen, truly | by Chao's bound | claimed (mean "
+        "interval) | truth in interval | truth below it | coverage, truly | claimed "
         "| truth in interval |"
     )
-    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     groups: dict[tuple[str, int, float], list[Claim]] = defaultdict(list)
     for claim in found:
         groups[claim.search, claim.part, claim.estimate.window].append(claim)
@@ -135,6 +135,13 @@ def summary(found: list[Claim]) -> Iterator[str]:
         known = [claim.estimate.coverage for claim in own]
         true_seen = [claim.fraction_seen for claim in own]
         true_known = [claim.coverage for claim in own]
+        bound = np.mean(
+            [
+                claim.estimate.n_seen
+                / max(claim.estimate.n_seen + claim.estimate.least_unseen, 1)
+                for claim in own
+            ]
+        )
         n_draws = np.mean([claim.estimate.n_draws for claim in own])
         pairs = list(zip(seen, true_seen, strict=True))
         inside = np.mean([item.low <= true <= item.high for item, true in pairs])
@@ -148,8 +155,8 @@ def summary(found: list[Claim]) -> Iterator[str]:
         ]
         yield (
             f"| {search} | {n_draws:.0f} | {window:g} | "
-            f"{100.0 * np.mean(true_seen):.0f} % | {bounds[0]:.0f} % ({bounds[1]:.0f}–"
-            f"{bounds[2]:.0f}) | {100.0 * inside:.0f} % | {100.0 * below:.0f} % | "
+            f"{100.0 * np.mean(true_seen):.0f} % | {100.0 * bound:.0f} % | "
+            f"{bounds[0]:.0f} % ({bounds[1]:.0f}–{bounds[2]:.0f}) | {100.0 * inside:.0f} % | {100.0 * below:.0f} % | "
             f"{100.0 * np.mean(true_known):.1f} % | "
             f"{100.0 * np.mean([item.value for item in known]):.1f} % | "
             f"{100.0 * known_inside:.0f} % |"
