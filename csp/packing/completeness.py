@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from csp.arrays import Indices, Mask, Scalars, read_only
+from csp.arrays import Indices, Mask, Scalars
 from csp.errors import InputError
-from csp.packing.counts import bootstrap, coverage, least_unseen, rarefied, unseen
+from csp.packing.counts import bootstrap, coverage, least_unseen, unseen
 
 WINDOWS = (2.0, 5.0, 10.0)
 """Above the lowest minimum, kJ/mol."""
@@ -78,35 +78,6 @@ class Completeness:
         return Interval(*fractions)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Accumulation:
-    """How the minima of a window came in.
-
-    Attributes:
-        window: Above the lowest minimum that all draws found, kJ/mol.
-        n_draws: After how many draws.
-        n_seen: Minima found by then.
-        expected: Minima that as many of the draws, chosen at random, would have found.
-        total: Minima seen then and estimated not to be.
-        low: Lower end of its 95 % interval.
-        high: Upper end.
-    """
-
-    window: float
-    n_draws: Indices
-    n_seen: Indices
-    expected: Scalars
-    total: Scalars
-    low: Scalars
-    high: Scalars
-
-    def __post_init__(self) -> None:
-        for name in ("n_draws", "n_seen"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.int64))
-        for name in ("expected", "total", "low", "high"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
-
-
 def estimate_completeness(
     minima: Indices, energies: Scalars, windows: Sequence[float] = WINDOWS
 ) -> tuple[Completeness, ...]:
@@ -125,88 +96,24 @@ def estimate_completeness(
         InputError: If a draw ends in a minimum without energy, or a window is not
             positive.
     """
-    _check(minima, energies, windows)
+    check_draws(minima, energies, windows)
     hits = np.bincount(minima[minima >= 0], minlength=len(energies))
     result = []
     for window in windows:
-        counts = hits[_in_window(hits, energies, window)]
-        result.append(_completeness(counts, window, len(minima)))
+        counts = hits[in_window(hits, energies, window)]
+        result.append(completeness_of(counts, window, len(minima)))
     return tuple(result)
 
 
-def accumulate(
-    minima: Indices,
-    energies: Scalars,
-    windows: Sequence[float] = WINDOWS,
-    n_points: int = 30,
-) -> tuple[Accumulation, ...]:
-    """How minima seen, and the estimate of all, grew with the draws.
-
-    Args:
-        minima: Of each draw, in the order in which they were made, the index of its
-            minimum or −1. For draws of several streams see :func:`in_step`.
-        energies: Of each minimum, kJ/mol.
-        windows: Widths, kJ/mol.
-        n_points: How many points the curves have.
-
-    Raises:
-        InputError: As in :func:`estimate_completeness`.
-    """
-    _check(minima, energies, windows)
-    ends = np.unique(np.linspace(0, len(minima), n_points + 1).astype(int)[1:])
-    hits = np.bincount(minima[minima >= 0], minlength=len(energies))
-    curves = []
-    for window in windows:
-        is_in = _in_window(hits, energies, window)
-        # the last entry is for −1
-        inside = np.where(np.append(is_in, False)[minima], minima, -1)
-        rows = [_prefix(inside[:end], window) for end in ends.tolist()]
-        share = int(hits[is_in].sum()) / max(len(minima), 1)
-        seen = np.array([row.n_seen for row in rows], dtype=int)
-        unseen_bounds = np.array(
-            [[row.unseen.value, row.unseen.low, row.unseen.high] for row in rows]
-        ).reshape(-1, 3)
-        total, low, high = (seen[:, None] + unseen_bounds).T
-        expected = rarefied(hits[is_in], np.rint(ends * share).astype(int))
-        curves.append(Accumulation(window, ends, seen, expected, total, low, high))
-    return tuple(curves)
-
-
-def in_step(streams: Sequence[str], draws: Indices) -> Indices:
-    """The order in which draws come if all streams go forward together.
-
-    The first tenth is then a search of a tenth of the draws in every stream.
-
-    Args:
-        streams: Of each draw, the name of its space group and site.
-        draws: Its index in the stream.
-
-    Returns:
-        Indices that sort them.
-    """
-    names, numbers = np.unique(np.asarray(streams), return_inverse=True)
-    sizes = np.bincount(numbers, minlength=len(names))
-    order = np.lexsort((draws, numbers))
-    ranks = np.empty(len(draws), dtype=int)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int)
-    ranks[order] = np.arange(len(draws)) - starts[numbers[order]]
-    return np.lexsort((numbers, (ranks + 0.5) / sizes[numbers]))
-
-
-def _in_window(hits: Indices, energies: Scalars, window: float) -> Mask:
+def in_window(hits: Indices, energies: Scalars, window: float) -> Mask:
+    """Which minima were found and lie near the lowest of these."""
     found = hits > 0
     lowest = energies[found].min(initial=np.inf)
     return np.asarray(found & (energies <= lowest + window))
 
 
-def _prefix(inside: Indices, window: float) -> Completeness:
-    """Of the first draws; those outside the window have −1."""
-    counts = np.bincount(inside[inside >= 0])
-    return _completeness(counts[counts > 0], window, len(inside))
-
-
-def _completeness(counts: Indices, window: float, n_draws: int) -> Completeness:
-    """From how often each minimum of the window was found."""
+def completeness_of(counts: Indices, window: float, n_draws: int) -> Completeness:
+    """From how often each minimum of a window was found, all above zero."""
     n_hits = int(counts.sum())
     if n_hits == 0:
         nothing, anything = Interval(0.0, 0.0, 1.0), Interval(0.0, 0.0, np.inf)
@@ -254,7 +161,13 @@ def _log_normal(value: float, deviations: Scalars) -> float:
     return float(value * np.exp(_DEVIATIONS * width))
 
 
-def _check(minima: Indices, energies: Scalars, windows: Sequence[float]) -> None:
+def check_draws(minima: Indices, energies: Scalars, windows: Sequence[float]) -> None:
+    """Refuse draws, energies or windows that make no sense.
+
+    Raises:
+        InputError: If a draw ends in a minimum without energy, or a window is not
+            positive.
+    """
     if len(minima) and not -1 <= minima.min() <= minima.max() < len(energies):
         raise InputError(
             f"draws end in minima {minima.min()} to {minima.max()}, but there are "

@@ -23,9 +23,10 @@ al. 2014): an urn holds the minima seen, with chances ``(k/n) (1 − λ (1 − k
 add up to ``C``, and ``U`` others, rounded up, that share ``1 − C``. As the urn is
 known, so is the error of every estimate that ``n`` draws from it give.
 
-References: Good, Biometrika 40, 237 (1953). Burnham & Overton, Biometrika 65, 625
-(1978). Chao, Scand. J. Stat. 11, 265 (1984). Chao & Jost, Ecology 93, 2533 (2012).
-Colwell et al., J. Plant Ecol. 5, 3 (2012). Chao et al., Ecol. Monogr. 84, 45 (2014).
+References:
+    Good, Biometrika 40, 237 (1953). Burnham & Overton, Biometrika 65, 625 (1978). Chao,
+    Scand. J. Stat. 11, 265 (1984). Chao & Jost, Ecology 93, 2533 (2012). Colwell et
+    al., J. Plant Ecol. 5, 3 (2012). Chao et al., Ecol. Monogr. 84, 45 (2014).
 """
 
 from typing import NamedTuple

@@ -34,7 +34,8 @@ class StopRule:
         Held against the rule are the lower ends of the intervals, of the fraction of
         minima seen and of the coverage: the estimates themselves claim too much where
         a few minima are much harder to find than the rest
-        (``benchmarks/completeness.py``).
+        (``benchmarks/completeness.py``). A window should hold some ten minima: of four,
+        three that are found often say nothing of a fourth that is not.
 
         Args:
             estimates: Of the draws so far; one of them for this window.

@@ -4,11 +4,10 @@ import io
 from collections.abc import Sequence
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from csp.packing.completeness import Accumulation
+from csp.packing.accumulation import Accumulation
 
 _HEADROOM = 1.6
 """Of the picture above the minima estimated at the end."""
@@ -17,7 +16,8 @@ _HEADROOM = 1.6
 def completeness_png(curves: Sequence[Accumulation], title: str) -> bytes:
     """Minima seen (solid) and all estimated (dashed, 95 % band), a colour a window.
 
-    Early bands go beyond the picture: there is little to estimate from.
+    Bands reach to what ten times the draws may find: one decade further on. Early ones
+    go beyond the picture.
     """
     figure = Figure(figsize=(7.5, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -30,15 +30,11 @@ def completeness_png(curves: Sequence[Accumulation], title: str) -> bytes:
         )
         axes.plot(curve.n_draws, curve.total, color=colour, linestyle="--")
         axes.plot(curve.n_draws, curve.expected, color=colour, linestyle=":")
-        axes.plot(
-            np.append(0, curve.n_draws),
-            np.append(0, curve.n_seen),
-            color=colour,
-            label=f"within {curve.window:g} kJ/mol",
-        )
+        label = f"within {curve.window:g} kJ/mol"
+        axes.plot(curve.n_draws, curve.n_seen, color=colour, label=label)
     largest = max((float(curve.total[-1]) for curve in curves), default=0.0)
     axes.set_ylim(0.0, max(1.0, _HEADROOM * largest))
-    axes.set_xlim(left=0.0)
+    axes.set_xscale("log")
     axes.set_xlabel("draws")
     axes.set_ylabel("distinct minima")
     axes.set_title(title)

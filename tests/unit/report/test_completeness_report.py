@@ -5,12 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from csp.packing.completeness import (
-    Completeness,
-    Interval,
-    accumulate,
-    estimate_completeness,
-)
+from csp.packing.accumulation import accumulate
+from csp.packing.completeness import Completeness, Interval, estimate_completeness
 from csp.report.completeness_figure import completeness_png
 from csp.report.completeness_text import (
     LIMITS,
