@@ -134,8 +134,8 @@ def row_of(
     own = _relaxed_row(known, landscape, settings)
     return Row(
         name=name,
-        outcome="found" if rank else "not found",
-        explanation=_explanation(known, own, settings, searched, is_found=bool(rank)),
+        outcome="not found" if rank is None else "found",
+        explanation=_explanation(known, own, settings, searched, rank),
         rank=rank,
         relative_energy_kj_per_mol=(
             landscape.relative_energy(landscape.minima[rank - 1]) if rank else None
@@ -200,8 +200,7 @@ def _explanation(
     own: RelaxedRow,
     settings: Settings,
     searched: Space,
-    *,
-    is_found: bool,
+    rank: int | None,
 ) -> str:
     """Why a crystal was not found, or found otherwise than expected."""
     if own.status != Status.CONVERGED:
@@ -209,9 +208,11 @@ def _explanation(
     energy = f"{own.relative_energy_kj_per_mol:+.2f} kJ/mol from the lowest"
     reached = f"found as rank {own.rank}" if own.rank else "not reached"
     place = f"{known.symmetry.display_symbol} Z′ {own.z_prime:g}"
-    if is_found:
+    if rank is not None:
         below = f"the minimum below the observed structure ({place}, {energy})"
-        return "" if own.rank else f"{below} was not reached"
+        if own.rank is None:
+            return f"{below} was not reached"
+        return "" if own.rank == rank else f"{below} is rank {own.rank}"
     if not known.match.is_found:
         return (
             f"not a minimum of this force field: the observed structure relaxes to "

@@ -229,6 +229,20 @@ def test_a_minimum_that_was_not_reached(finished, known):
     assert row.relaxed.rank is None
 
 
+def test_a_match_that_is_not_the_minimum_below_the_crystal(finished, known):
+    """Another structure overlays better than the one that the crystal relaxes to."""
+    landscape, settings = finished.landscape, finished.search.run.settings
+    (match,) = [m for m in landscape.observed if m.name == "alpha"]
+    ranks = [m.identity for m in landscape.minima]
+    own = ranks.index(match.key) + 1
+    other = 1 if own != 1 else 2
+    better = replace(match, key=ranks[other - 1])
+    landscape = replace(landscape, observed=(better,))
+    row = row_of("alpha", landscape, known, settings, set())
+    assert (row.outcome, row.rank) == ("found", other)
+    assert row.explanation.endswith(f"is rank {own}")
+
+
 def test_a_minimum_outside_the_space_searched(finished, known):
     row = row_without(finished, known, n_draws=0)
     assert "outside the space groups and Z′ searched" in row.explanation
