@@ -13,12 +13,8 @@ from csp.comparison.writing import cif_text
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.geometry import parameters_from_cell
-from csp.packing.completeness import (
-    Accumulation,
-    Completeness,
-    accumulate,
-    estimate_completeness,
-)
+from csp.packing.accumulation import Accumulation, accumulate
+from csp.packing.completeness import Completeness, estimate_completeness
 from csp.packing.expansion import crystal_of
 from csp.potentials.bodies import FormulaUnit
 from csp.records import Progress, Relaxation, Status

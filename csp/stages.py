@@ -26,7 +26,8 @@ from csp.conformers.monomers import ConformerSet
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.landscape import Counts, Landscape, distinct, landscape_of, within_window
-from csp.packing.completeness import estimate_completeness, in_step
+from csp.packing.accumulation import in_step
+from csp.packing.completeness import estimate_completeness
 from csp.packing.placement import place, places_of
 from csp.packing.plan import Slot, Tally, draws_of_round, slots_of
 from csp.packing.sampling import as_point, sobol_points
