@@ -34,10 +34,10 @@ from csp.terminal import (
 if TYPE_CHECKING:
     import csp.landscape
     import csp.runs
-    import csp.stages
+    import csp.search
 
 Predict = Callable[
-    ["csp.runs.Run", Tell], "tuple[csp.stages.Search, csp.landscape.Landscape]"
+    ["csp.runs.Run", Tell], "tuple[csp.search.Search, csp.landscape.Landscape]"
 ]
 
 _HELP = """Predict the crystal structures of an organic molecule.
@@ -264,7 +264,7 @@ def monomers(
             )
 
 
-def _tell(search: "csp.stages.Search", landscape: "csp.landscape.Landscape") -> None:
+def _tell(search: "csp.search.Search", landscape: "csp.landscape.Landscape") -> None:
     """The result on the terminal, and what to do next."""
     from csp.report.completeness_text import completeness_sentences
     from csp.report.summary import (

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 from csp.cli import start
 
 if TYPE_CHECKING:
-    from csp import stages
     from csp.landscape import Landscape
     from csp.records import Progress
     from csp.runs import Run
+    from csp.search import Search
 
 
 def predict_with_prefect(
     run: "Run", progress: "Progress"
-) -> "tuple[stages.Search, Landscape]":
+) -> "tuple[Search, Landscape]":
     """Run the flow of :mod:`flows.predict` on an embedded or a given server."""
     from flows.server import server
 

@@ -15,10 +15,13 @@ from prefect.futures import as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from csp import stages
+from csp.course import finished_course, new_course, steps
 from csp.errors import CspError, ProgramError
 from csp.landscape import Landscape
 from csp.records import Progress
 from csp.runs import open_run
+from csp.search import Piece, Search, prepare
+from csp.search import do as do_piece
 
 Order = tuple[str, str, tuple[str, ...]]
 """Settings file, output folder and overrides of a run, as plain values."""
@@ -32,23 +35,23 @@ progress: ContextVar[Progress] = ContextVar("progress", default=_silent)
 
 
 @lru_cache(maxsize=1)
-def _search(order: Order) -> stages.Search:
+def _search(order: Order) -> Search:
     settings_file, output, overrides = order
     run = open_run(Path(settings_file), Path(output), overrides)
-    return stages.prepare(run, progress.get())
+    return prepare(run, progress.get())
 
 
 @task(name="do a piece", task_run_name="{name}", cache_policy=NO_CACHE)
-def do(order: Order, piece: stages.Piece, name: str) -> None:  # noqa: ARG001
+def do(order: Order, piece: Piece, name: str) -> None:  # noqa: ARG001
     """Finish one piece of work, unless it is finished."""
-    stages.do(_search(order), piece)
+    do_piece(_search(order), piece)
 
 
 @task(name="rank the landscape", cache_policy=NO_CACHE)
 def rank(order: Order) -> Landscape:
     """Distinct minima, ranked; writes the output files."""
     search = _search(order)
-    course = stages.finished_course(search, progress.get())
+    course = finished_course(search, progress.get())
     landscape = stages.collect(search, course, progress.get())
     stages.report(search, course, landscape)
     return landscape
@@ -61,7 +64,7 @@ def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
     tell = progress.get()
     search = _search(order)
     with stages.one_thread_a_crystal():
-        for step in stages.steps(search, stages.new_course(search), tell):
+        for step in steps(search, new_course(search), tell):
             total = len(step.pieces)
             tell(step.name, 0, total)
             futures = [do.submit(order, piece, piece.name) for piece in step.pieces]
@@ -71,9 +74,7 @@ def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
         return rank(order)
 
 
-def run_flow(
-    order: Order, workers: int, tell: Progress
-) -> tuple[stages.Search, Landscape]:
+def run_flow(order: Order, workers: int, tell: Progress) -> tuple[Search, Landscape]:
     """Run the flow in this process, its batches on threads.
 
     Raises:

@@ -13,6 +13,7 @@ from csp.errors import CspError, InputError, StoreError
 from csp.files import write_atomically
 from csp.records import Progress
 from csp.runs import RESULTS_VERSION, Run, open_run
+from csp.search import Search, prepare
 from csp.settings import load_settings
 from csp.spacegroups import symbols
 
@@ -101,7 +102,7 @@ def _made(case: Case, run: Run, progress: Progress) -> Row:
 
 
 def _searched(case: Case, run: Run, meter: Meter, progress: Progress) -> Row:
-    ready = stages.prepare(run, progress)
+    ready = prepare(run, progress)
     meter.prepared()
     observed = ready.observed[case.name]
     molecules = list(ready.unit.molecules.values())
@@ -110,7 +111,7 @@ def _searched(case: Case, run: Run, meter: Meter, progress: Progress) -> Row:
     return row_of(case.name, landscape, known, run.settings, _space(search))
 
 
-def _space(search: stages.Search) -> Space:
+def _space(search: Search) -> Space:
     """Space groups and the Z′ in which a search has looked."""
     occupied = [slot.occupation for slot in search.slots]
     return {
