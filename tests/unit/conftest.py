@@ -23,8 +23,9 @@ monomers = "monomers.json"
 
 [packing]
 space_groups = [12, 14, 61]
-n_draws = 5
-n_draws_special = 8
+n_minima = 10
+special_share = 3.7
+rounds = 2
 
 [relaxation]
 first_window_kj_per_mol = 15.0
@@ -45,6 +46,11 @@ class FinishedRun:
     output: Path
     search: stages.Search
     landscape: Landscape
+
+    @property
+    def course(self) -> stages.Course:
+        """What its rounds came to."""
+        return stages.finished_course(self.search, _silent)
 
 
 @pytest.fixture(scope="session")

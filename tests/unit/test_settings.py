@@ -120,13 +120,15 @@ def test_any_name_survives_the_template(name):
 
 
 def test_an_unknown_key_is_told_with_the_nearest_one(urea):
-    with pytest.raises(InputError, match=r"packing\.n_drawz: did you mean .*n_draws\?"):
-        load_settings(urea, ["packing.n_drawz=3"])
+    with pytest.raises(
+        InputError, match=r"packing\.n_minimaz: did you mean .*n_minima\?"
+    ):
+        load_settings(urea, ["packing.n_minimaz=3"])
 
 
 def test_an_unknown_section_is_told_with_the_nearest_one(urea):
     with pytest.raises(InputError, match=r"pakking: did you mean packing\?"):
-        load_settings(urea, ["pakking.n_draws=3"])
+        load_settings(urea, ["pakking.n_minima=3"])
 
 
 def test_a_key_like_no_other_is_told_with_all_known_ones(urea):
@@ -147,8 +149,8 @@ def test_a_wrong_item_of_a_list_is_one_mistake(urea):
 
 
 def test_several_mistakes_are_told_at_once(urea):
-    with pytest.raises(InputError, match=r"n_draws.*; potential\.cutoff.*got 1000"):
-        load_settings(urea, ["packing.n_draws=-1", "potential.cutoff=1000"])
+    with pytest.raises(InputError, match=r"n_minima.*; potential\.cutoff.*got 1000"):
+        load_settings(urea, ["packing.n_minima=-1", "potential.cutoff=1000"])
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
@@ -160,8 +162,8 @@ def test_numbers_are_finite(urea, value):
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("packing.n_draws=7", 7),
-        ("packing.n_draws = 7", 7),
+        ("packing.n_minima=7", 7),
+        ("packing.n_minima = 7", 7),
         ("packing.space_groups=[1, 2]", (1, 2)),
         ("potential.force_field=fit", "fit"),
         ('potential.force_field="fit"', "fit"),
@@ -181,10 +183,10 @@ def test_the_last_override_counts(urea):
 
 
 @pytest.mark.parametrize(
-    "override", ["packing", "packing.n_draws", "=3", "n_draws=3", ".=3", "packing.=3"]
+    "override", ["packing", "packing.n_minima", "=3", "n_minima=3", ".=3", "packing.=3"]
 )
 def test_a_malformed_override_is_refused_with_an_example(urea, override):
-    with pytest.raises(InputError, match=r"write it like --set packing\.n_draws=5000"):
+    with pytest.raises(InputError, match=r"write it like --set packing\.n_minima=5000"):
         load_settings(urea, [override])
 
 
