@@ -1,4 +1,4 @@
-"""The whole cell, from an asymmetric unit or from molecules that are all written out."""
+"""The whole cell, from an asymmetric unit or from all molecules written out."""
 
 from dataclasses import replace
 from fractions import Fraction

@@ -315,8 +315,8 @@ FIRST_DRAWS = [
      [0.3777670841664076, 0.8777670841664076, 0.8847143109887838],
      [0.7045888911334901, -0.6310596214541196, -0.32452773172945026]),
 ]  # fmt: skip
-"""Draw, conformer, c axis, centre, second row of the rotation; written by version 0.3,
-which had one molecule in the asymmetric unit: the same seed still gives its crystals."""
+"""Draw, conformer, c axis, centre, second row of the rotation: of the code that knew
+one independent molecule alone; the same seed still gives the same crystals."""
 
 
 @pytest.mark.parametrize(("draw", "label", "axis", "centre", "row"), FIRST_DRAWS)
@@ -397,7 +397,7 @@ def test_several_molecules_have_all_operations_of_the_space_group(several, case,
 @given(case=st.sampled_from(SEVERAL), draw=st.integers(0, 1000))
 def test_several_molecules_lie_within_their_ranges(several, molecules, case, draw):
     kinds, number, sites = case
-    packing, unit = several(*case, draw)
+    packing, _ = several(*case, draw)
     group = space_group(number)
     names = [
         name
@@ -429,15 +429,20 @@ def test_several_molecules_lie_within_their_ranges(several, molecules, case, dra
         assert_allclose(fixed, np.rint(fixed), rtol=0, atol=1e-6)
 
 
-def test_molecules_of_one_asymmetric_unit_are_drawn_apart(several):
+def test_molecules_of_one_asymmetric_unit_are_drawn_apart(molecules):
     """Neither their centres nor their orientations have anything to do with another."""
-    packings = [several(("oxalic acid",), 14, "ee", draw)[0] for draw in range(256)]
-    numbers = np.array([[*p.centres.ravel(), *p.rotations.ravel()] for p in packings])
-    correlation = np.corrcoef(numbers.T)
+    unit = FormulaUnit((Component(1, (molecules["oxalic acid"],)),))
+    places = places_of(Occupation(14, ("ee",), Fraction(2), True), unit)
+    numbers = []
+    for index, row in enumerate(sobol_points(1, "14ee", 0, 1024, 2)):
+        drawn = place(CrystalKey(14, "ee", index), as_point(row), places, SETTINGS)
+        numbers.append([*drawn.centres.ravel(), *drawn.rotations.ravel()])
+    correlation = np.corrcoef(np.array(numbers).T)
     first = [0, 1, 2, *range(6, 15)]
     second = [3, 4, 5, *range(15, 24)]
-    # 256 independent pairs correlate by 1/16
-    assert np.abs(correlation[np.ix_(first, second)]).max() < 0.2
+    # plane patterns of Sobol's points leave 0.24 between some functions of them
+    assert np.abs(correlation[np.ix_(first, second)]).max() < 0.3
+    assert np.abs(correlation[np.ix_(first[:3], second[:3])]).max() < 0.05
 
 
 # --------------------------------------------------------------------------- hands
