@@ -14,7 +14,7 @@ without.
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,16 +26,22 @@ from occ_crystal import about_centre_of_mass, occ_setup
 from csp.comparison.settings import ComparisonSettings
 from csp.conformers.monomers_file import read_monomers
 from csp.landscape import distinct
-from csp.packing.placement import place
+from csp.packing.placement import Place, place
+from csp.packing.presets import COMMON_SPACE_GROUPS
 from csp.packing.sampling import as_point, sobol_points
-from csp.packing.settings import COMMON_SPACE_GROUPS, PackingSettings
-from csp.potentials.bodies import rigid_molecule
+from csp.packing.settings import PackingSettings
+from csp.potentials.bodies import (
+    Component,
+    FormulaUnit,
+    RigidMolecule,
+    rigid_molecule,
+)
 from csp.potentials.exp6 import ForceFieldName, parameter_set
 from csp.potentials.force_field import CellEnergy, cell_energy
 from csp.potentials.kernels.tables import Cutoffs
 from csp.potentials.rigid_crystal import RigidCrystal, expanded, tables_of
 from csp.potentials.settings import PotentialSettings
-from csp.records import CrystalKey, Relaxation, RigidPacking, Status
+from csp.records import CrystalKey, Packing, Relaxation, Status
 from csp.relaxation.minimisation import Minimisation, minimised
 from csp.relaxation.rigid_body import (
     ForceFieldModel,
@@ -102,30 +108,31 @@ def row(name: str, spent: Cost, reference: float, note: str) -> None:
     print(f"  {name:34s}{cpu:9.2f}{wall:10.2f}{reference / spent.cpu:8.1f}  {note}")
 
 
-def models(potential: PotentialSettings) -> dict[str, ForceFieldModel]:
-    """The conformers with their tables."""
-    return {
-        conformer.label: force_field_model(
-            rigid_molecule(conformer, potential), potential, RELAXATION
-        )
+def model_of(potential: PotentialSettings, *labels: str) -> ForceFieldModel:
+    """The force field of crystals of some of the conformers, or of all."""
+    molecules = tuple(
+        rigid_molecule(conformer, potential)
         for conformer in read_monomers(MONOMERS).conformers
-    }
+        if conformer.label in labels or not labels
+    )
+    unit = FormulaUnit((Component(1, molecules),))
+    return force_field_model(unit, potential, RELAXATION)
 
 
-def draws(
-    number: int, count: int, conformers: Sequence[ForceFieldModel]
-) -> list[RigidPacking]:
+def draws(number: int, count: int, molecules: Sequence[RigidMolecule]) -> list[Packing]:
     """Packings on the general position, as a search draws them."""
-    group = space_group(number)
-    site = next(site.letter for site in group.sites if site.is_general)
-    molecules = [model.molecule for model in conformers]
-    points = map(as_point, sobol_points(1, f"{number}{site}", 0, count))
+    site = next(site for site in space_group(number).sites if site.is_general)
+    places = [Place(site, tuple(molecules), (1,))]
+    points = map(as_point, sobol_points(1, f"{number}{site.letter}", 0, count))
     return [
-        place(
-            CrystalKey(number, site, index), point, group, molecules, PackingSettings()
-        )
+        place(CrystalKey(number, site.letter, index), point, places, PackingSettings())
         for index, point in enumerate(points)
     ]
+
+
+def molecules_of(model: ForceFieldModel) -> list[RigidMolecule]:
+    """Its conformers."""
+    return list(model.unit.molecules.values())
 
 
 def crystals(model: ForceFieldModel) -> list[tuple[RigidCrystal, Minimisation]]:
@@ -134,13 +141,10 @@ def crystals(model: ForceFieldModel) -> list[tuple[RigidCrystal, Minimisation]]:
     OCC keeps no symmetry: from elsewhere it would reach another minimum.
     """
     found = []
-    body = about_centre_of_mass(model.full[0])
-    guide, tables = model.charges[1], model.full[1]
-    for packing in draws(GROUP, 100, [model]):
-        first = approach(packing, model, RELAXATION).packing
-        if not isinstance(first, RigidPacking):
-            continue
-        start = crystal_of_bodies(first, body)
+    (body,) = map(about_centre_of_mass, model.full.bodies)
+    guide, tables = model.charges.tables, model.full.tables
+    for packing in draws(GROUP, 100, molecules_of(model)):
+        start = crystal_of_bodies(approach(packing, model, RELAXATION).packing, [body])
         end = minimised(start, tables, RELAXATION, guide)
         is_converged = end.status is Status.CONVERGED
         if is_converged and stability(end.crystal, tables).is_minimum:
@@ -192,7 +196,7 @@ def minimisations(
 ) -> None:
     """(b) Minimisations from the same starts to the same gradient."""
     tolerance = RELAXATION.largest_gradient_kj_per_mol_per_angstrom
-    guide, tables = model.charges[1], model.full[1]
+    guide, tables = model.charges.tables, model.full.tables
     print(f"\n(b) minimisation with rank 4 to {tolerance:g} kJ/mol/Å, ms\n{COLUMNS}")
     theirs, ours = 0.0, 0.0
     for start, end in starts:
@@ -231,23 +235,23 @@ def occ_minimised(
     return occpy.CrystalOptimizer(setup, settings).optimize()
 
 
-def search(conformers: Mapping[str, ForceFieldModel], count: int) -> None:
+def search(model: ForceFieldModel, count: int) -> None:
     """(c) A search: draws in the usual space groups, two relaxations, duplicates."""
-    groups, of_all = COMMON_SPACE_GROUPS, [*conformers.values()]
+    groups, molecules = COMMON_SPACE_GROUPS, molecules_of(model)
     each = -(-count // len(groups))
     packings, drawing = timed(
-        lambda: [p for g in groups for p in draws(g, each, of_all)]
+        lambda: [p for g in groups for p in draws(g, each, molecules)]
     )
     first, approaching = timed(
-        lambda: [approach(p, conformers[p.conformer], RELAXATION) for p in packings]
+        lambda: [approach(p, model, RELAXATION) for p in packings]
     )
     converged = [item for item in first if item.status is Status.CONVERGED]
-    chosen, sorting = timed(partial(distinct_of, first, conformers))
-    all_ends, refining_all = timed(partial(each_of, refine, converged, conformers))
-    ends, refining = timed(partial(each_of, refine, chosen, conformers))
-    valid, sorting_again = timed(partial(distinct_of, ends, conformers))
-    final, settling = timed(partial(each_of, settle, valid, conformers))
-    n_true = sum(isinstance(end.packing, RigidPacking) for end in final)
+    chosen, sorting = timed(partial(distinct_of, first, model))
+    all_ends, refining_all = timed(partial(each_of, refine, converged, model))
+    ends, refining = timed(partial(each_of, refine, chosen, model))
+    valid, sorting_again = timed(partial(distinct_of, ends, model))
+    final, settling = timed(partial(each_of, settle, valid, model))
+    n_true = sum(not end.packing.has_left_symmetry for end in final)
     n_settled = sum(end.status is Status.CONVERGED for end in final)
     n_valid = sum(end.status is Status.CONVERGED for end in all_ends)
     begun = drawing.cpu + approaching.cpu
@@ -280,21 +284,16 @@ def search(conformers: Mapping[str, ForceFieldModel], count: int) -> None:
 def each_of(
     work: Callable[[Relaxation, ForceFieldModel, RelaxationSettings], Relaxation],
     starts: Sequence[Relaxation],
-    conformers: Mapping[str, ForceFieldModel],
+    model: ForceFieldModel,
 ) -> list[Relaxation]:
     """One step of the search, for many starts."""
-    return [
-        work(start, conformers[start.packing.conformer], RELAXATION) for start in starts
-    ]
+    return [work(start, model, RELAXATION) for start in starts]
 
 
-def distinct_of(
-    ends: Sequence[Relaxation], conformers: Mapping[str, ForceFieldModel]
-) -> list[Relaxation]:
+def distinct_of(ends: Sequence[Relaxation], model: ForceFieldModel) -> list[Relaxation]:
     """Without duplicates, as the search takes them out."""
-    molecules = {label: model.molecule for label, model in conformers.items()}
     window = RELAXATION.first_window_kj_per_mol
-    return distinct(ends, molecules, ComparisonSettings(), window, silent)
+    return distinct(ends, model.unit, ComparisonSettings(), window, silent)
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -335,17 +334,16 @@ def profile(crystal: RigidCrystal, rounds: int = 20) -> None:
 def main(count: int) -> None:
     """Measure and print."""
     occpy.set_num_threads(1)
-    like_occ = models(LIKE_OCC)[CONFORMER]
+    like_occ = model_of(LIKE_OCC, CONFORMER)
     starts = crystals(like_occ)
     crystal = starts[0][1].crystal
     evaluations(crystal)
     minimisations(starts, like_occ)
-    conformers = models(PotentialSettings())
-    for model in conformers.values():  # compiles
-        for packing in draws(GROUP, 1, [model]):
-            end = refine(approach(packing, model, RELAXATION), model, RELAXATION)
-            settle(end, model, RELAXATION)
-    search(conformers, count)
+    model = model_of(PotentialSettings())
+    for packing in draws(GROUP, len(molecules_of(model)), molecules_of(model)):
+        end = refine(approach(packing, model, RELAXATION), model, RELAXATION)
+        settle(end, model, RELAXATION)  # compiles
+    search(model, count)
     profile(crystal)
 
 

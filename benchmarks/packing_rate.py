@@ -21,12 +21,12 @@ from ase.io import write
 
 from csp.conformers.monomers_file import read_monomers
 from csp.geometry import volume
-from csp.packing.placement import expected_volume, place
+from csp.packing.placement import Place, expected_volume, place
 from csp.packing.sampling import as_point, sobol_points
 from csp.packing.settings import PackingSettings
-from csp.potentials.bodies import rigid_molecule
+from csp.potentials.bodies import Component, FormulaUnit, rigid_molecule
 from csp.potentials.settings import PotentialSettings
-from csp.records import CrystalKey, RigidPacking, Status
+from csp.records import CrystalKey, Packing, Status
 from csp.relaxation.rigid_body import approach, force_field_model, press
 from csp.relaxation.settings import RelaxationSettings
 from csp.spacegroups import space_group
@@ -48,17 +48,18 @@ def main(count: int) -> None:
     conformer = next(item for item in conformers if item.label == "3")
     potential, settings = PotentialSettings(), RelaxationSettings()
     molecule = rigid_molecule(conformer, potential)
-    model = force_field_model(molecule, potential, settings)
-    group, packing_settings = space_group(GROUP), PackingSettings()
+    unit = FormulaUnit((Component(1, (molecule,)),))
+    model = force_field_model(unit, potential, settings)
+    places = [Place(space_group(GROUP).site(SITE), (molecule,), (1,))]
+    packing_settings = PackingSettings()
 
-    def draw() -> list[RigidPacking]:
+    def draw() -> list[Packing]:
         rows = sobol_points(1, "benchmark", 0, count)
         return [
             place(
                 CrystalKey(GROUP, SITE, index),
                 as_point(row),
-                group,
-                [molecule],
+                places,
                 packing_settings,
             )
             for index, row in enumerate(rows)

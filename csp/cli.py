@@ -63,7 +63,7 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="SECTION.KEY=VALUE",
-        help="Override one setting, like --set packing.n_draws=5000. May be repeated.",
+        help="Override one setting, like --set packing.n_minima=5000. May be repeated.",
     ),
 ]
 

@@ -189,7 +189,7 @@ def _add(
     store = search.run.store
     source = f"rounds-{_digest(search)}/{kind}"
     members = f"{source}-members"
-    if store.has(source):
+    if store.has(source) and store.has(members):
         (joined,) = store.read(members)
         pool.recall(map(Relaxation.from_row, store.read(source)), joined)
         return source

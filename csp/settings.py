@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from csp.relaxation.settings import RelaxationSettings
 
 _OF_NO_RESULT = ("preset", "stop_when")
 """Keys of ``[packing]`` that decide how far a search goes, not what a draw gives."""
+_KIND = re.compile(r"constrained-\w+|tuple\[.*\]")
+"""What pydantic adds to the place of a mistake in a key of several kinds."""
 
 
 class LandscapeSettings(BaseModel):
@@ -116,7 +119,7 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
-        mistakes = error.errors()
+        mistakes = _one_of_each(error.errors())
         sentences = [
             _sentence(mistake)
             for mistake in mistakes
@@ -131,7 +134,7 @@ def _apply(table: dict[str, Any], override: str) -> None:
     if not equals or not all(keys) or len(keys) < 2:  # noqa: PLR2004
         raise InputError(
             f"--set takes section.key=value, got {override!r}: "
-            "write it like --set packing.n_draws=5000"
+            "write it like --set packing.n_minima=5000"
         )
     for key in keys[:-1]:
         table = table.setdefault(key, {})
@@ -154,6 +157,22 @@ def _sentence(error: Mapping[str, Any]) -> str:
     value = error["input"]
     shown = "" if isinstance(value, dict | list) else f", got {value!r}"
     return f"{name}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _one_of_each(mistakes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of a key that takes values of several kinds one mistake alone.
+
+    It is the one that says more than that the value is of another kind.
+    """
+    found: dict[tuple[int | str, ...], Mapping[str, Any]] = {}
+    for mistake in mistakes:
+        whole = tuple(mistake["loc"])
+        where = tuple(part for part in whole if not _KIND.fullmatch(str(part)))
+        key = whole if where == whole else where[:2]
+        says_more = not mistake["type"].endswith("_type")
+        if key not in found or (says_more and found[key]["type"].endswith("_type")):
+            found[key] = {**mistake, "loc": where}
+    return list(found.values())
 
 
 def _is_inside(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
@@ -257,7 +276,7 @@ def _bounds(schema: Mapping[str, Any]) -> str:
         "maximum": "≤",
         "exclusiveMaximum": "<",
     }
-    kind = schema.get("items", schema)
+    kind = schema.get("items", schema.get("anyOf", [schema])[0])
     parts = [f"{sign} {kind[name]}" for name, sign in signs.items() if name in kind]
     choices = schema.get("enum", [])
     if not all(choice in schema["description"] for choice in choices):

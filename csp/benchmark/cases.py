@@ -3,11 +3,11 @@
 import hashlib
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from csp.conformers.extraction import molecule_from_cif
+from csp.benchmark.components import components_of, xyz_text
 from csp.conformers.graph import smiles_of
 from csp.errors import InputError
 from csp.files import write_atomically
@@ -76,31 +76,46 @@ class Case:
         """Output folder of its search."""
         return self.folder / "run"
 
-    def settings_text(self) -> str:
-        """The settings of its search, and the command that is the same search.
+    def files(self) -> dict[str, str]:
+        """What its folder holds besides the crystal: settings, molecules if several.
+
+        The settings begin with the command that is the same search.
 
         Raises:
-            InputError: If the crystal is needed for its SMILES and is none of one
-                molecule.
+            InputError: If the crystal is none of complete molecules.
         """
-        source = OBSERVED
+        components = components_of(self.file)
+        sources, files = [OBSERVED], {}
         if self.wishes.is_blind:
-            source = smiles_of(molecule_from_cif(self.file, self.name, 0))
+            sources = [smiles_of(own) for own, n in components for _ in range(n)]
+        elif len(components) > 1:
+            names = [f"{own.name}_{k}.xyz" for k, (own, _) in enumerate(components, 1)]
+            files = {
+                name: xyz_text(own)
+                for name, (own, _) in zip(names, components, strict=True)
+            }
+            sources = [
+                name
+                for name, (_, n) in zip(names, components, strict=True)
+                for _ in range(n)
+            ]
+        charges = [own.charge for own, n in components for _ in range(n)]
         options = [word for text in self.wishes.overrides for word in ("--set", text)]
         command = shlex.join(["csp", "run", SETTINGS, "-o", "run", *options])
         molecule = {
-            "source": source,
+            "source": sources[0] if len(sources) == 1 else sources,
             "name": self.name,
+            "charge": charges[0] if len(charges) == 1 else charges,
             "conformers": "generate" if self.wishes.is_blind else "as_given",
         }
         lines = [f"# {command}", "", "[molecule]"]
         lines += [f"{key} = {_toml(value)}" for key, value in molecule.items()]
         observed = f"{{ {_toml(self.name)} = {_toml(OBSERVED)} }}"
         lines += ["", "[landscape]", f"observed = {observed}"]
-        return "\n".join(lines) + "\n"
+        return {**files, SETTINGS: "\n".join(lines) + "\n"}
 
-    def claim(self, settings: str) -> None:
-        """Make its folder, with the crystal and the settings of the search.
+    def claim(self, files: Mapping[str, str]) -> None:
+        """Make its folder, with the crystal and what :meth:`files` says.
 
         Raises:
             InputError: If the folder is of another crystal or cannot be written.
@@ -113,7 +128,8 @@ class Case:
                 "folder, or choose another one with --output"
             )
         write_atomically(there, content)
-        write_atomically(self.settings_file, settings)
+        for name, text in files.items():
+            write_atomically(self.folder / name, text)
 
 
 def cases_of(
@@ -160,6 +176,6 @@ def _content(file: Path) -> bytes:
         ) from error
 
 
-def _toml(text: str) -> str:
-    """A text as it stands in a TOML file."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _toml(value: object) -> str:
+    """A text, a number or a list of these as it stands in a TOML file."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

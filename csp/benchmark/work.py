@@ -35,10 +35,10 @@ def planned(cases: Sequence[Case]) -> list[Plan]:
 
 def _plan(case: Case) -> Run | str:
     try:
-        text = case.settings_text()
+        files = case.files()
     except InputError as error:
         return str(error)
-    case.claim(text)
+    case.claim(files)
     load_settings(case.settings_file, case.wishes.overrides)
     try:
         return open_run(case.settings_file, case.output, case.wishes.overrides)

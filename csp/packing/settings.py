@@ -108,9 +108,10 @@ class PackingSettings(BaseModel):
     @classmethod
     def _with_preset(cls, given: Any) -> Any:  # noqa: ANN401
         """The keys that are not given have the values of the preset."""
-        if not isinstance(given, Mapping) or given.get("preset") not in PRESETS:
+        name = given.get("preset") if isinstance(given, Mapping) else None
+        if not isinstance(name, str) or name not in PRESETS:
             return given
-        values = asdict(PRESETS[given["preset"]])
+        values = asdict(PRESETS[name])
         values.pop("description")
         return {**values, **given}
 

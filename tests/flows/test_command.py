@@ -13,12 +13,17 @@ from pathlib import Path
 import pytest
 
 GROUPS = "--set=packing.space_groups=[2, 14, 61]"
-SMALL = (GROUPS, "--set=packing.n_draws=150", "--set=packing.n_draws_special=50")
-TINY = (GROUPS, "--set=packing.n_draws=6", "--set=packing.n_draws_special=10")
+SMALL = (GROUPS, "--set=packing.n_minima=300", "--set=packing.rounds=2")
+TINY = (
+    GROUPS,
+    "--set=packing.n_minima=12",
+    "--set=packing.special_share=2",
+    "--set=packing.rounds=2",
+)
 STOPPED = "stopped; nothing finished is lost: the same command goes on"
 PROGRESS = re.compile(
-    r"(starting Prefect|packings|refining|settling|finding symmetry"
-    r"|comparing (packings|refined|settled)) \d+/\d+"
+    r"(starting Prefect|(packings|refining), round \d+|settling|finding symmetry"
+    r"|comparing (first|full|settled) minima) \d+/\d+"
 )
 
 pytestmark = pytest.mark.slow
@@ -43,12 +48,14 @@ def test_a_run_is_quiet_leaves_no_server_and_gives_what_a_plain_run_gives(comman
     stages = [line.rpartition(" ")[0] for line in errors.splitlines()]
     assert list(dict.fromkeys(stages)) == [
         "starting Prefect",
-        "packings",
-        "comparing packings",
-        "refining",
-        "comparing refined",
+        "packings, round 1",
+        "comparing first minima",
+        "refining, round 1",
+        "comparing full minima",
+        "packings, round 2",
+        "refining, round 2",
         "settling",
-        "comparing settled",
+        "comparing settled minima",
         "finding symmetry",
     ]
     assert "the lowest first" in output
@@ -102,13 +109,20 @@ def test_a_signal_while_the_server_starts_leaves_nothing(command):
     assert command.leftovers() == []
 
 
-@pytest.mark.parametrize("work", ["approach", "refine", "settle"])
-def test_a_piece_that_fails_ends_the_flow_in_one_sentence(command, work):
+@pytest.mark.parametrize(
+    ("work", "place"),
+    [
+        ("approach", "stages.approach"),
+        ("refine", "stages._WORK['refined']"),
+        ("settle", "stages._WORK['settled']"),
+    ],
+)
+def test_a_piece_that_fails_ends_the_flow_in_one_sentence(command, work, place):
     planted = f"""
 from csp import stages
 def fail(start, *_):
     raise ZeroDivisionError("planted in {work}")
-stages.{work} = fail
+{place} = fail
 """
     process = command.start(*TINY, code=planted)
     output, errors = process.communicate(timeout=180.0)

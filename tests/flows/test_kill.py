@@ -7,8 +7,8 @@ import pytest
 
 N_KILLS = 10
 STEPS = ("relaxed", "refined", "settled")
-SMALL = ("--set=packing.n_draws=60", "--set=packing.n_draws_special=20")
-TINY = ("--set=packing.n_draws=16", "--set=packing.n_draws_special=8")
+SMALL = ("--set=packing.n_minima=250", "--set=packing.rounds=2")
+TINY = ("--set=packing.n_minima=60", "--set=packing.rounds=2")
 CUT = """
 from csp import stages
 stages._DRAWS_IN_BATCH = 20
@@ -63,7 +63,8 @@ def test_kills_in_every_step_change_nothing(command):
 
     rng = np.random.default_rng(3)
     for step in STEPS:
-        n_pieces = len(list((command.folder / "whole" / "store" / step).iterdir()))
+        whole = command.folder / "whole" / "store" / step
+        n_pieces = len(list(whole.rglob("*.jsonl")))
         for _ in range(3):
             before = {p: p.stat().st_mtime_ns for p in command.finished_work()}
             n_before = len(command.finished_work(step))

@@ -6,13 +6,18 @@ window, duplicates, and saddle points that were left downhill.
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from csp import runs, stages
+from csp.conformers.graph import inchi_key
+from csp.conformers.monomers_file import Monomers, read_monomers, write_monomers
 from csp.landscape import Landscape
+from csp.molecule import Conformer, ElectrostaticPotential, Molecule, Multipoles
+from csp.units import COULOMB_CONSTANT
 
 DATA = Path(__file__).parents[2] / "data" / "oxalic_acid"
 SETTINGS = """
@@ -23,8 +28,9 @@ monomers = "monomers.json"
 
 [packing]
 space_groups = [12, 14, 61]
-n_draws = 5
-n_draws_special = 8
+n_minima = 10
+special_share = 3.7
+rounds = 2
 
 [relaxation]
 first_window_kj_per_mol = 15.0
@@ -45,6 +51,50 @@ class FinishedRun:
     output: Path
     search: stages.Search
     landscape: Landscape
+
+    @property
+    def course(self) -> stages.Course:
+        """What its rounds came to."""
+        return stages.finished_course(self.search, _silent)
+
+
+@pytest.fixture(scope="session")
+def water_by_hand() -> Conformer:
+    """Geometry and charges of SPC; a dipole and a quadrupole more on the oxygen."""
+    positions = np.array(
+        [[0.0, 0.0, 0.0], [0.8165, 0.0, 0.5774], [-0.8165, 0.0, 0.5774]]
+    )
+    bonds = np.array([[0, 1], [0, 2]])
+    geometry = Molecule(np.array([8, 1, 1]), positions, bonds, 0, "water").centred()
+    directions = np.random.default_rng(1).normal(size=(60, 3))
+    points = 4.0 * directions / np.linalg.norm(directions, axis=1)[:, None]
+    charges = np.array([-0.82, 0.41, 0.41])
+    apart = np.linalg.norm(points[:, None] - geometry.positions, axis=2)
+    values = COULOMB_CONSTANT * (charges / apart).sum(axis=1)
+    moments = np.zeros((3, 25))
+    moments[:, 0] = charges
+    moments[0, 1], moments[0, 4] = 0.1, -0.05
+    return Conformer(
+        "1",
+        geometry,
+        0.0,
+        ElectrostaticPotential(points, values),
+        Multipoles(moments, "by hand"),
+        "by hand",
+    )
+
+
+@pytest.fixture(scope="session")
+def write_water(water_by_hand) -> Callable[[Path], None]:
+    """Writes that water as a monomers file, as if it were computed."""
+
+    def write(path: Path) -> None:
+        made = read_monomers(DATA / "monomers.json").provenance
+        key = inchi_key(water_by_hand.molecule)
+        provenance = replace(made, inchi_key=key, smiles="O", source="O")
+        write_monomers(path, Monomers(provenance, (water_by_hand,)))
+
+    return write
 
 
 @pytest.fixture(scope="session")

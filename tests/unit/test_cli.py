@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,20 +224,25 @@ def test_run_ends_with_tables_and_the_next_command(call, finished, copied):
 
 
 def test_progress_goes_to_the_error_stream(call, finished, copied):
-    for path in copied.glob("store/finalists-*"):
+    for path in copied.glob("store/rounds-*/finalists-*"):
+        path.unlink()
+    for path in copied.glob("store/rounds-*/*/001*"):
         path.unlink()
     result = call("run", finished.settings_file, "--output", copied)
-    n_batches = len(stages.batches(finished.search))
     lines = result.stderr.splitlines()
     assert [line.rpartition(" ")[0] for line in lines] == [
-        "packings",
-        "refining",
-        "comparing refined",
+        "packings, round 1",
+        "refining, round 1",
+        "packings, round 2",
+        "comparing first minima",
+        "refining, round 2",
+        "comparing full minima",
         "settling",
-        "comparing settled",
+        "comparing settled minima",
         "finding symmetry",
     ]
-    assert lines[0] == f"packings {n_batches}/{n_batches}"
+    pieces = len(list(copied.glob("store/relaxed/*-00000000-*")))
+    assert lines[0] == f"packings, round 1 {pieces}/{pieces}"
     for line in lines:
         done, total = line.rpartition(" ")[2].split("/")
         assert done == total
@@ -261,11 +267,12 @@ def test_the_output_folder_is_that_of_the_settings_unless_given(
         (["molecule.source='  '"], "possible valences.*correct the source"),
         (["molecule.source=no.cif"], "no.cif does not exist: correct the source"),
         (["molecule.charge=1"], "charge 0, but the settings say 1: set charge = 0"),
-        (["packing.n_drawz=3"], "packing.n_drawz: did you mean packing.n_draws"),
-        (["pakking.n_draws=3"], "pakking: did you mean packing"),
+        (["packing.n_minimaz=3"], "packing.n_minimaz: did you mean packing.n_minima"),
+        (["packing.preset=fast"], "packing.preset.*'quick', 'standard'.*got .fast"),
+        (["pakking.n_minima=3"], "pakking: did you mean packing"),
         (["packing.space_groups=[231]"], "packing.space_groups.*230, got 231"),
-        (["packing.n_draws=-5"], "packing.n_draws.*equal to 1, got -5"),
-        (["packing.n_draws"], "section.key=value.*write it like"),
+        (["packing.n_minima=-5"], "packing.n_minima.*equal to 1, got -5"),
+        (["packing.n_minima"], "section.key=value.*write it like"),
         (['landscape.observed={a="no.cif"}'], "no.cif.*give the path of a CIF"),
         (['landscape.observed={a="quick.toml"}'], "quick.toml.*give a CIF file"),
         (
@@ -431,7 +438,7 @@ def test_monomers_are_written_with_the_command_that_was_typed(
 
 def test_monomers_come_with_punch_files_if_asked_for(call, case, tmp_path, monkeypatch):
     monomers = read_monomers(case.parent / "monomers.json")
-    monkeypatch.setattr(runs, "monomers_of", lambda *_: monomers)
+    monkeypatch.setattr(runs, "monomers_of", lambda *_: [monomers])
     output = tmp_path / "again.json"
     result = call("monomers", case, "-o", output, "--punch", tmp_path / "punches")
     assert result.exit_code == 0
@@ -442,6 +449,25 @@ def test_monomers_come_with_punch_files_if_asked_for(call, case, tmp_path, monke
     read = read_punch(tmp_path / "punches" / "conformer_3.punch")
     expected = monomers.conformers[2].multipoles.moments
     assert_allclose(read.moments, expected, rtol=0, atol=1e-9)
+
+
+def test_monomers_of_several_kinds_are_written_one_file_each(
+    call, case, tmp_path, monkeypatch
+):
+    monomers = read_monomers(case.parent / "monomers.json")
+    other = replace(monomers, conformers=monomers.conformers[:2])
+    monkeypatch.setattr(runs, "monomers_of", lambda *_: [monomers, other])
+    result = call(
+        "monomers", case, "-o", tmp_path / "m.json", "--punch", tmp_path / "punches"
+    )
+    assert result.exit_code == 0
+    assert "wrote 4 conformers" in result.stdout
+    assert "wrote 2 conformers" in result.stdout
+    assert not (tmp_path / "m.json").exists()
+    assert len(read_monomers(tmp_path / "m_A.json").conformers) == 4
+    assert len(read_monomers(tmp_path / "m_B.json").conformers) == 2
+    counts = {f.name: len(list(f.iterdir())) for f in (tmp_path / "punches").iterdir()}
+    assert counts == {"A": 4, "B": 2}
 
 
 def test_monomers_of_a_missing_file_are_refused(call, tmp_path):

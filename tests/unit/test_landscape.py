@@ -7,7 +7,7 @@ from csp import stages
 from csp.comparison.settings import ComparisonSettings
 from csp.errors import InputError
 from csp.landscape import Counts, Landscape, distinct, landscape_of
-from csp.records import FreePacking, Relaxation, Status
+from csp.records import Relaxation, Status
 
 SETTINGS = ComparisonSettings()
 NOTHING = Counts({}, 0, 0, 0, 0, 0)
@@ -18,11 +18,24 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def stored(finished, step: str) -> list[Relaxation]:
-    """All relaxations of a step of the finished run, or one of its lists."""
+    """All relaxations of a step of the finished run, or the lists of its rounds."""
     store = finished.search.run.store
-    paths = [*store.folder.glob(f"{step}/*"), *store.folder.glob(f"{step}-*")]
-    names = [path.relative_to(store.folder).with_suffix("") for path in sorted(paths)]
+    paths = [
+        path
+        for path in sorted(store.folder.rglob("*.jsonl"))
+        if step in path.relative_to(store.folder).as_posix()
+        and "members" not in path.name
+    ]
+    names = [path.relative_to(store.folder).with_suffix("") for path in paths]
+    if step.startswith("/"):
+        names = [name for name in names if name.parts[0].startswith("rounds-")]
+    else:
+        names = [name for name in names if name.parts[0] == step]
     return [Relaxation.from_row(row) for name in names for row in store.read(str(name))]
+
+
+FIRST, FULL, FINALISTS = "/first/", "/full/", "/finalists-"
+"""Lists of the minima that are new in a round; those that are settled at the end."""
 
 
 @pytest.fixture(scope="module")
@@ -31,28 +44,29 @@ def ends(finished) -> list[Relaxation]:
 
 
 @pytest.fixture(scope="module")
-def molecules(finished):
-    return {label: model.molecule for label, model in finished.search.models.items()}
+def unit(finished):
+    """The formula unit."""
+    return finished.search.unit
 
 
 @pytest.fixture(scope="module")
-def merged(molecules):
+def merged(unit):
     """The distinct ones among relaxations."""
 
     def make(ends, window=5.0, progress=silent) -> list[Relaxation]:
-        return distinct(ends, molecules, SETTINGS, window, progress)
+        return distinct(ends, unit, SETTINGS, window, progress)
 
     return make
 
 
 @pytest.fixture(scope="module")
-def rank(molecules, merged):
+def rank(unit, merged):
     """Ranks relaxations, without observed forms unless told."""
 
     def make(ends, window=5.0, observed=None, progress=silent) -> Landscape:
         minima = merged(ends, window, progress)
         known = observed or {}
-        return landscape_of(minima, molecules, known, SETTINGS, NOTHING, progress)
+        return landscape_of(minima, unit, known, SETTINGS, NOTHING, progress)
 
     return make
 
@@ -95,32 +109,41 @@ def test_duplicates_bring_along_all_draws_that_led_to_them(merged, ends):
     }
 
 
-@pytest.mark.parametrize(
-    ("source", "kept"),
-    [("relaxed", "shortlist"), ("refined", "finalists"), ("settled", None)],
-)
-def test_no_draw_of_a_kept_minimum_is_lost_or_counted_twice(finished, source, kept):
-    """Those that are lost ended badly, or above the window."""
-    settings = finished.search.run.settings
-    window = settings.landscape.energy_window_kj_per_mol
-    if source == "relaxed":
-        window = settings.relaxation.first_window_kj_per_mol
-    before = stored(finished, source)
-    good = [end for end in before if end.status is Status.CONVERGED]
+def near_of(ends: list[Relaxation], window: float) -> list[Relaxation]:
+    """The converged ones within a window above the lowest."""
+    good = [end for end in ends if end.status is Status.CONVERGED]
     lowest = min(end.lattice_energy for end in good)
-    near = [end for end in good if end.lattice_energy <= lowest + window]
-    expected = sorted(draw for end in near for draw in end.draws)
-    if kept is None:
-        found = sum(minimum.times_found for minimum in finished.landscape.minima)
-        assert found == len(expected)
-    else:
-        after = stored(finished, kept)
-        assert sorted(draw for end in after for draw in end.draws) == expected
-        assert len(near) < len(before)
+    return [end for end in good if end.lattice_energy <= lowest + window]
 
 
-def test_refining_and_settling_pass_on_the_draws(finished):
-    for before, after in (("shortlist", "refined"), ("finalists", "settled")):
+def test_no_draw_of_a_kept_minimum_is_lost_or_counted_twice(finished):
+    """Those that are lost ended badly, or above a window."""
+    settings, course = finished.search.run.settings, finished.course
+    drawn = stored(finished, "relaxed")
+    first = sorted(draw for own in course.first.members().values() for draw in own)
+    assert len(set(first)) == len(first)
+    near = near_of(drawn, settings.relaxation.first_window_kj_per_mol)
+    # rounds have windows of their own, above the lowest until then
+    assert {end.name for end in near} <= set(first) < {end.name for end in drawn}
+    found = sorted(draw for own in course.draws_to().values() for draw in own)
+    refined = near_of(
+        stored(finished, "refined"), settings.relaxation.first_window_kj_per_mol
+    )
+    members, left = course.first.members(), course.refined.founder_of
+    assert {end.name for end in refined} <= set(left)
+    assert found == sorted(draw for name in left for draw in members[name])
+    finalists = stored(finished, FINALISTS)
+    kept = {end.name: end.draws for end in finalists}
+    assert kept == {name: course.draws_to()[name] for name in kept}
+    window = settings.landscape.energy_window_kj_per_mol
+    assert set(kept) == {e.name for e in near_of(stored(finished, FULL), window)}
+    shown = sum(minimum.times_found for minimum in finished.landscape.minima)
+    settled = near_of(stored(finished, "settled"), window)
+    assert shown == sum(len(end.draws) for end in settled)
+
+
+def test_refining_and_settling_pass_on_what_they_began_with(finished):
+    for before, after in ((FIRST, "refined"), (FINALISTS, "settled")):
         first, second = stored(finished, before), stored(finished, after)
         assert [end.draws for end in first] == [end.draws for end in second]
         keys = [end.packing.key for end in first]
@@ -141,10 +164,10 @@ def test_what_became_of_the_packings_is_counted(finished, ends):
     for status, number in counts.endings.items():
         assert number == sum(end.status is status for end in ends)
     assert len(counts.endings) > 1
-    assert counts.n_first_minima == len(stored(finished, "shortlist"))
+    assert counts.n_first_minima == len(stored(finished, FIRST))
     assert counts.n_refined == counts.n_first_minima
     assert counts.n_distinct == len(settled) < counts.n_refined
-    free = [end for end in settled if isinstance(end.packing, FreePacking)]
+    free = [end for end in settled if end.packing.has_left_symmetry]
     assert counts.n_saddles == len(free) > 0
     assert counts.n_unsettled == 0
 
@@ -153,13 +176,23 @@ def test_bad_ends_of_refining_and_settling_are_counted(finished, tmp_path):
     """One more of each is planted in the store of a copy."""
     run = replace(finished.search.run, output=tmp_path)
     store = finished.search.run.store
+    refined, settled = (
+        max(path for path in store.folder.rglob("*.jsonl") if step in path.parts)
+        for step in ("refined", "settled")
+    )
     for path in store.folder.rglob("*.jsonl"):
         name = path.relative_to(store.folder).with_suffix("").as_posix()
         content = list(store.read(name))
-        if name.startswith(("refined/", "settled/")):
+        if path == refined:
             content[-1]["status"] = "step limit"
+        if path == settled:
+            names = [Relaxation.from_row(row).name for row in content]
+            last = names.index(finished.landscape.minima[-1].identity)
+            content[last]["status"] = "step limit"
         run.store.write(name, content)
-    landscape = stages.collect(replace(finished.search, run=run), silent)
+    search = replace(finished.search, run=run)
+    course = stages.finished_course(search, silent)
+    landscape = stages.collect(search, course, silent)
     counts = landscape.counts
     assert counts.n_refined == finished.landscape.counts.n_refined - 1
     assert counts.n_unsettled == 1
@@ -183,7 +216,7 @@ def test_relaxations_that_did_not_converge_are_no_minima(merged, ends):
 
 def test_nothing_converged_is_told_with_the_remedy(merged, ends):
     bad = [replace(end, status=Status.STEP_LIMIT) for end in ends[:3]]
-    with pytest.raises(InputError, match=r"none of the 3 packings.*raise packing\.n_d"):
+    with pytest.raises(InputError, match=r"none of the 3 packings.*raise packing\.n_m"):
         merged(bad)
 
 
@@ -198,7 +231,7 @@ def test_a_crystal_found_twice_is_one_minimum_found_twice(rank, merged, ends):
 def test_a_crystal_left_downhill_may_be_one_known_already(finished):
     """Without its symmetry it is still the same crystal, in its true space group."""
     settled = {str(e.packing.key): e for e in stored(finished, "settled")}
-    free = {k: e for k, e in settled.items() if isinstance(e.packing, FreePacking)}
+    free = {k: e for k, e in settled.items() if e.packing.has_left_symmetry}
     shown = {minimum.identity: minimum for minimum in finished.landscape.minima}
     merged_draws = [
         minimum.times_found - len(settled[key].draws)

@@ -20,6 +20,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
 KEYS = [(s, key) for s, model in SECTIONS.items() for key in model.model_fields]
 NUMBERS = (int, float)
 REQUIRED = {"molecule": {"source": "NC(N)=O", "name": "urea"}}
+OTHERS = {"charge": 1, "independent": [1, 2]}
+"""Values of keys that a change of their default does not give."""
+UNSEEN = ("monomers", "preset", "stop_when")
+"""Keys that no stored result depends on."""
 IDENTITY = ("molecule", "packing", "potential", "relaxation")
 
 
@@ -44,6 +48,8 @@ def another(section: str, key: str) -> Any:
         return next(item.value for item in type(default) if item is not default)
     if get_origin(entry.annotation) is Literal:
         return next(item for item in get_args(entry.annotation) if item != default)
+    if key in OTHERS:
+        return OTHERS[key]
     if isinstance(default, tuple):
         return list(default[:1]) * (2 if isinstance(default[0], float) else 1)
     changes = {
@@ -120,13 +126,15 @@ def test_any_name_survives_the_template(name):
 
 
 def test_an_unknown_key_is_told_with_the_nearest_one(urea):
-    with pytest.raises(InputError, match=r"packing\.n_drawz: did you mean .*n_draws\?"):
-        load_settings(urea, ["packing.n_drawz=3"])
+    with pytest.raises(
+        InputError, match=r"packing\.n_minimaz: did you mean .*n_minima\?"
+    ):
+        load_settings(urea, ["packing.n_minimaz=3"])
 
 
 def test_an_unknown_section_is_told_with_the_nearest_one(urea):
     with pytest.raises(InputError, match=r"pakking: did you mean packing\?"):
-        load_settings(urea, ["pakking.n_draws=3"])
+        load_settings(urea, ["pakking.n_minima=3"])
 
 
 def test_a_key_like_no_other_is_told_with_all_known_ones(urea):
@@ -146,9 +154,45 @@ def test_a_wrong_item_of_a_list_is_one_mistake(urea):
         load_settings(urea, ["packing.space_groups=[231]"])
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("molecule.charge=x", "molecule.charge: .*valid integer.*, got 'x'$"),
+        ("molecule.charge=11", "molecule.charge: .*equal to 10, got 11$"),
+        ("molecule.charge=[1, 20]", "molecule.charge.1: .*equal to 10, got 20$"),
+        ('molecule.source=""', "molecule.source: .*at least 1 character, got ''$"),
+        ('molecule.source=["O", ""]', "molecule.source.1: .*1 character, got ''$"),
+        ("molecule.source=5", "molecule.source: .*valid string, got 5$"),
+        ("packing.preset=fast", "packing.preset: .*'quick', 'standard'.*, got 'fast'$"),
+        ("packing.preset=[1]", "packing.preset: .*'quick', 'standard'[^,]*, "),
+    ],
+)
+def test_a_key_of_several_kinds_is_one_sentence(urea, override, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load_settings(urea, [override])
+    assert ";" not in str(caught.value)
+    assert (
+        str(caught.value).count("molecule.") + str(caught.value).count("packing.") == 1
+    )
+
+
+def test_the_template_shows_the_presets_and_what_they_fill(urea):
+    text = urea.read_text(encoding="utf-8")
+    assert '# preset = "standard"' in text
+    joined = " ".join(text.replace("\n#", " ").split())
+    for name in ("quick", "thorough", "efficient-z2", "chiral"):
+        assert f"{name}: " in joined
+    changed = text.replace('# preset = "standard"', 'preset = "quick"')
+    urea.write_text(changed, encoding="utf-8")
+    quick = load_settings(urea).packing
+    assert (quick.preset, quick.n_minima, quick.rounds) == ("quick", 4000, 4)
+    over = load_settings(urea, ["packing.n_minima=7"]).packing
+    assert (over.n_minima, over.space_groups) == (7, quick.space_groups)
+
+
 def test_several_mistakes_are_told_at_once(urea):
-    with pytest.raises(InputError, match=r"n_draws.*; potential\.cutoff.*got 1000"):
-        load_settings(urea, ["packing.n_draws=-1", "potential.cutoff=1000"])
+    with pytest.raises(InputError, match=r"n_minima.*; potential\.cutoff.*got 1000"):
+        load_settings(urea, ["packing.n_minima=-1", "potential.cutoff=1000"])
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
@@ -160,8 +204,8 @@ def test_numbers_are_finite(urea, value):
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("packing.n_draws=7", 7),
-        ("packing.n_draws = 7", 7),
+        ("packing.n_minima=7", 7),
+        ("packing.n_minima = 7", 7),
         ("packing.space_groups=[1, 2]", (1, 2)),
         ("potential.force_field=fit", "fit"),
         ('potential.force_field="fit"', "fit"),
@@ -181,10 +225,10 @@ def test_the_last_override_counts(urea):
 
 
 @pytest.mark.parametrize(
-    "override", ["packing", "packing.n_draws", "=3", "n_draws=3", ".=3", "packing.=3"]
+    "override", ["packing", "packing.n_minima", "=3", "n_minima=3", ".=3", "packing.=3"]
 )
 def test_a_malformed_override_is_refused_with_an_example(urea, override):
-    with pytest.raises(InputError, match=r"write it like --set packing\.n_draws=5000"):
+    with pytest.raises(InputError, match=r"write it like --set packing\.n_minima=5000"):
         load_settings(urea, [override])
 
 
@@ -211,14 +255,14 @@ def test_a_file_that_is_no_toml_is_told_so(tmp_path, content):
     [(s, k) for s, k in KEYS if s in IDENTITY and k not in ("name", "multipoles")],
 )
 def test_any_setting_of_the_search_is_part_of_the_identity(section, key):
-    """But the path of the monomers, whose content counts: see the tests of stages."""
+    """But names of presets, and the path of the monomers, whose content counts."""
     before = Settings.model_validate(REQUIRED)
     table = {name: dict(before.model_dump()[name]) for name in SECTIONS}
     table[section][key] = another(section, key)
     after = Settings.model_validate(table)
     assert after != before
     changes = differences(before.identity(), after.identity())
-    if key == "monomers":
+    if key in UNSEEN:
         assert changes == []
     else:
         assert len(changes) == 1

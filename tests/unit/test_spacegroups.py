@@ -1,11 +1,14 @@
 """The 230 space groups: algebra, another program's tables, sites and strains."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import spglib
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from pymatgen.core.operations import SymmOp
 from pyxtal.symmetry import Group
 
 from csp.errors import InputError
@@ -121,7 +124,6 @@ def test_operations_of_a_site_fix_it_and_the_others_make_its_images():
                 site.multiplicity,
                 site.letter,
             )
-            assert group.z_prime(site) == 1.0 / len(site.stabiliser)
 
 
 def test_stabilisers_are_groups():
@@ -144,26 +146,95 @@ def test_last_site_is_the_general_position_and_no_other():
         assert sites[-1].multiplicity == space_group(number).order
 
 
+def test_all_wyckoff_positions_are_there_in_the_order_of_the_tables():
+    for number in NUMBERS:
+        letters = [site.letter for site in space_group(number).sites]
+        expected = [position.letter for position in Group(number).Wyckoff_positions]
+        assert letters == expected[::-1]
+        assert sorted(letters, key=lambda x: (x == "A", x)) == letters
+
+
+def test_a_position_is_fixed_if_one_point_is_all_of_it():
+    rng = np.random.default_rng(2)
+    for number in NUMBERS:
+        for site in space_group(number).sites:
+            points = [site.point(rng.random(3)) for _ in range(4)]
+            apart = np.abs(np.diff(points, axis=0)).max()
+            assert site.is_fixed == (apart < 1e-12)
+
+
+def normaliser(number):
+    """Operations that map a group onto itself, and where each letter comes from."""
+    group = Group(number)
+    table = group.get_alternatives()
+    letters = [site.letter for site in space_group(number).sites]
+    for text, row in zip(
+        table["Coset Representative"], table["Transformed WP"], strict=True
+    ):
+        affine = SymmOp.from_xyz_str(text).affine_matrix
+        yield (
+            affine[:3, :3],
+            affine[:3, 3],
+            dict(zip(letters, row.split(), strict=True)),
+        )
+
+
+def is_on(group, letter, point):
+    """Whether a point belongs to a Wyckoff position: an image lies on its locus."""
+    site = group.site(letter)
+    images = group.rotations @ point + group.translations
+    shifts = np.array(list(product((-1, 0, 1), repeat=3)), dtype=float)
+    residual = np.eye(3) - site.matrix @ np.linalg.pinv(site.matrix)
+    away = np.mod(images, 1.0)[:, None] + shifts - site.offset
+    return np.abs(away @ residual.T).max(axis=2).min() < 1e-6
+
+
 @pytest.mark.parametrize(
-    ("number", "letters"),
-    [
-        (1, "a"),
-        (2, "ai"),  # eight inversion centres, one by choice of origin
-        (4, "a"),
-        (9, "a"),
-        (14, "ae"),
-        (15, "acef"),  # (0,0,0), (1/4,1/4,0), the axis, general
-        (19, "a"),
-        (33, "a"),
-        (61, "ac"),
-        (62, "acd"),
-        (225, "acdefghjkl"),  # b as a, i as h,
-    ],
+    "numbers", [range(first, first + 23) for first in NUMBERS[::23]]
 )
-def test_sites_that_differ_by_the_choice_of_origin_count_once(number, letters):
-    """International Tables A, chapter 3.5: orbits of the Euclidean normaliser."""
-    found = {site.letter for site in space_group(number).sites}
-    assert found == set(letters)
+def test_relabelled_letters_are_related_by_a_map_of_the_normaliser(numbers):
+    """The operations are the tables'; that they do what the letters say is geometry."""
+    for number in numbers:
+        group = space_group(number)
+        rng = np.random.default_rng(number)
+        known = set(codes(group.rotations, group.translations))
+        found = []
+        for Q, q, mapping in normaliser(number):
+            inverse = np.linalg.inv(Q)
+            assert_allclose(abs(np.linalg.det(Q)), 1.0, rtol=1e-9)
+            turned = Q @ group.rotations @ inverse
+            moved = group.translations @ Q.T + q - turned @ q
+            assert set(codes(np.rint(turned), np.mod(moved, 1.0))) == known
+            assert_allclose(turned, np.rint(turned), rtol=0, atol=1e-9)
+            for site in group.sites:
+                before = group.site(mapping[site.letter]).point(rng.random(3))
+                assert is_on(group, site.letter, Q @ before + q), (number, mapping)
+            found.append(tuple(sorted(mapping.items())))
+        identity = tuple((site.letter, site.letter) for site in group.sites)
+        own = {tuple(sorted(mapping.items())) for mapping in group.relabellings}
+        assert own == {*found, tuple(sorted(identity))}
+
+
+def test_relabellings_are_a_group_that_keeps_site_symmetries():
+    for number in NUMBERS:
+        group = space_group(number)
+        letters = [site.letter for site in group.sites]
+        rows = {tuple(mapping[x] for x in letters) for mapping in group.relabellings}
+        assert len(rows) == len(group.relabellings)
+        assert tuple(letters) in rows
+        for first, second in product(group.relabellings, repeat=2):
+            assert tuple(second[first[x]] for x in letters) in rows
+        for mapping in group.relabellings:
+            assert sorted(mapping.values()) == sorted(letters)
+            for letter, image in mapping.items():
+                before, after = group.site(letter), group.site(image)
+                assert before.multiplicity == after.multiplicity
+                traces = [
+                    sorted(np.trace(group.rotations[s.stabiliser], axis1=1, axis2=2))
+                    for s in (before, after)
+                ]
+                assert_allclose(*traces, rtol=0, atol=1e-9)
+                assert before.is_fixed == after.is_fixed
 
 
 def test_cartesian_rotations_are_orthogonal_and_the_same_for_every_cell():
@@ -241,7 +312,7 @@ def test_number_that_is_no_space_group_is_refused(number):
         space_group(number)
 
 
-def test_letter_that_is_no_distinct_site_is_refused_with_the_choices():
-    with pytest.raises(InputError, match=r"no distinct Wyckoff position 'b': .* a, e"):
-        space_group(14).site("b")
-    assert space_group(14).site("a").multiplicity == 2
+def test_letter_that_is_no_site_is_refused_with_the_choices():
+    with pytest.raises(InputError, match=r"no Wyckoff position 'f': .* a, b, c, d, e$"):
+        space_group(14).site("f")
+    assert space_group(14).site("b").multiplicity == 2

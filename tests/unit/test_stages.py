@@ -12,6 +12,7 @@ import pytest
 
 from csp import runs, stages
 from csp.errors import InputError, StoreError
+from csp.packing.plan import Tally
 from csp.records import Relaxation
 
 
@@ -29,7 +30,12 @@ def copied(finished, tmp_path) -> Path:
     return Path(shutil.copytree(finished.output, tmp_path / "run"))
 
 
-SMALL = ("packing.space_groups=[14]", "run.workers=1")
+SMALL = (
+    "packing.space_groups=[14]",
+    "packing.n_minima=5",
+    "packing.special_share=2",
+    "run.workers=1",
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +53,24 @@ def copied_small(small, tmp_path) -> Path:
     return Path(shutil.copytree(small / "run", tmp_path / "run"))
 
 
-def with_packing(search: stages.Search, **changes: object) -> stages.Search:
-    settings = search.run.settings
-    packing = settings.packing.model_copy(update=changes)
-    changed = settings.model_copy(update={"packing": packing})
-    return replace(search, run=replace(search.run, settings=changed))
+def followed(search: stages.Search) -> tuple[list[stages.Step], stages.Course]:
+    """The steps of a search, all pieces done, and what it came to."""
+    course, found = stages.new_course(search), []
+    for step in stages.steps(search, course, silent):
+        found.append(step)
+        for piece in step.pieces:
+            stages.do(search, piece)
+    return found, course
+
+
+def slot_of(search: stages.Search, number: int, sites: str) -> int:
+    """Index of an occupation."""
+    (index,) = [
+        index
+        for index, slot in enumerate(search.slots)
+        if (slot.occupation.space_group, slot.occupation.sites) == (number, sites)
+    ]
+    return index
 
 
 def fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
@@ -67,58 +86,110 @@ def fingerprints(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def test_batches_cover_every_draw_of_every_slot_once(finished):
-    search = with_packing(finished.search, n_draws=250, n_draws_special=101)
-    batches = stages.batches(search)
-    drawn = [
-        (batch.space_group, batch.site, draw)
-        for batch in batches
-        for draw in range(batch.first, batch.first + batch.count)
-    ]
+    """In two rounds, that of the second after those of the first."""
+    search = finished.search
+    rounds = [[250, 101, 0, 7] + [1] * 5, [3, 0, 100, 200] + [0] * 5]
+    tallies = [Tally() for _ in search.slots]
+    drawn, names = [], []
+    for draws in rounds:
+        batches = stages.batches(search, draws, tallies)
+        drawn += [
+            (batch.slot, draw)
+            for batch in batches
+            for draw in range(batch.first, batch.first + batch.count)
+        ]
+        names += [batch.name for batch in batches]
+        assert max(batch.count for batch in batches) <= 100
+        tallies = [
+            Tally(tally.n_drawn + number)
+            for tally, number in zip(tallies, draws, strict=True)
+        ]
     expected = {
-        (group.number, site.letter, draw)
-        for group, site, _ in stages.slots(search)
-        for draw in range(250 if site.is_general else 101)
+        (slot, draw)
+        for slot, total in enumerate(map(sum, zip(*rounds, strict=True)))
+        for draw in range(total)
     }
     assert len(drawn) == len(set(drawn))
     assert set(drawn) == expected
-    assert len({batch.name for batch in batches}) == len(batches)
+    assert len(set(names)) == len(names)
 
 
-def test_a_long_search_is_cut_into_a_thousand_pieces_at_most(finished):
-    batches = stages.batches(with_packing(finished.search, n_draws=10_000_000))
-    assert 500 < len(batches) <= 1000 + len(list(stages.slots(finished.search)))
+def test_a_long_search_is_cut_into_a_thousand_pieces_at_most_a_round(finished):
+    search = finished.search
+    draws = [10_000_000] * len(search.slots)
+    batches = stages.batches(search, draws, [Tally() for _ in search.slots])
+    assert 500 < len(batches) <= 1000 + len(search.slots)
 
 
-def test_no_draws_on_special_positions_leave_only_general_ones(finished):
-    search = with_packing(finished.search, n_draws_special=0)
-    sites = {(batch.space_group, batch.site) for batch in stages.batches(search)}
-    assert sites == {(12, "j"), (14, "e"), (61, "c")}
+def test_every_slot_has_what_was_wanted_of_it(finished):
+    course = finished.course
+    assert course.n_rounds == finished.search.run.settings.packing.rounds
+    for slot, tally in zip(finished.search.slots, course.tallies, strict=True):
+        assert tally.n_valid == slot.n_minima
+        assert tally.n_drawn >= tally.n_valid
+    drawn = [Relaxation.from_row(row) for row in rows_of(finished.output, "relaxed")]
+    assert sorted(end.name for end in drawn) == sorted(course.draws)
+    assert len(set(course.draws)) == len(course.draws)
+    assert sum(tally.n_drawn for tally in course.tallies) == len(drawn)
+
+
+def rows_of(output: Path, step: str) -> list[dict]:
+    """All rows of the pieces of a step."""
+    store = runs.Store(output / "store")
+    names = [
+        path.relative_to(store.folder).with_suffix("").as_posix()
+        for path in sorted((store.folder / step).rglob("*.jsonl"))
+    ]
+    return [row for name in names for row in store.read(name)]
 
 
 def test_a_draw_is_relaxed_the_same_alone_and_in_a_batch(finished):
-    together = list(stages.relaxed(finished.search, stages.Batch(14, "e", 0, 4)))
-    (alone,) = stages.relaxed(finished.search, stages.Batch(14, "e", 2, 1))
+    search = finished.search
+    slot = slot_of(search, 14, "e")
+    together = list(stages.relaxed(search, stages.Batch(slot, 0, 4, "")))
+    (alone,) = stages.relaxed(search, stages.Batch(slot, 2, 1, ""))
     assert alone.to_row() == together[2].to_row()
     assert alone.to_row() != together[1].to_row()
 
 
 def test_stored_relaxations_are_those_computed(finished):
-    batch = stages.Batch(14, "e", 0, 5)
-    stored = list(finished.search.run.store.read(batch.name))
-    (again,) = stages.relaxed(finished.search, stages.Batch(14, "e", 4, 1))
-    assert stored[4] == again.to_row()
-    assert Relaxation.from_row(stored[4]).to_row() == stored[4]
+    search = finished.search
+    name = min((finished.output / "store" / "relaxed").glob("014-e-*")).stem
+    stored = list(search.run.store.read(f"relaxed/{name}"))
+    slot = slot_of(search, 14, "e")
+    (again,) = stages.relaxed(search, stages.Batch(slot, 2, 1, ""))
+    assert stored[2] == again.to_row()
+    assert Relaxation.from_row(stored[2]).to_row() == stored[2]
 
 
 def test_a_finished_piece_is_not_computed_again(finished, copied, monkeypatch):
-    for work in ("relaxed", "refine", "settle", "distinct"):
-        monkeypatch.setattr(stages, work, fail)
+    monkeypatch.setattr(stages, "relaxed", fail)
+    monkeypatch.setattr(stages.Pool, "add", fail)
+    monkeypatch.setattr(stages, "_WORK", {"refined": fail, "settled": fail})
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     before = fingerprints(copied / "store")
-    for step in stages.STEPS:
-        for piece in step.pieces(search, silent):
-            step.do(search, piece)
+    found, course = followed(search)
     assert fingerprints(copied / "store") == before
+    assert len(found) == 2 * course.n_rounds + 1
+
+
+def test_a_course_read_again_is_the_course_that_was_followed(make_case, tmp_path):
+    run = runs.open_run(make_case(), tmp_path / "run", SMALL)
+    search = stages.prepare(run, silent)
+    _, first = followed(search)
+    second = stages.finished_course(search, silent)
+    for name in ("tallies", "draws", "endings", "n_refined", "n_rounds"):
+        assert getattr(second, name) == getattr(first, name), name
+    assert first.draws_to() == second.draws_to()
+    for one, other in ((first.first, second.first), (first.refined, second.refined)):
+        assert one.founder_of == other.founder_of
+        assert list(one.founders) == list(other.founders)
+        for end, again in zip(
+            one.founders.values(), other.founders.values(), strict=True
+        ):
+            assert end.to_row() == again.to_row()
+    assert first.n_rounds == 2
+    assert len(first.draws) == sum(tally.n_drawn for tally in first.tallies)
 
 
 def test_the_landscape_is_the_same_on_one_worker_and_on_two(finished, tmp_path):
@@ -140,9 +211,9 @@ MERGED = (
 @pytest.mark.parametrize(
     ("overrides", "lists"),
     [
-        (("landscape.observed={}",), []),
-        (("landscape.energy_window_kj_per_mol=6",), ["finalists"]),
-        (MERGED, ["finalists", "shortlist"]),
+        (("landscape.observed={}",), set()),
+        (("landscape.energy_window_kj_per_mol=6",), {"finalists"}),
+        (MERGED, {"finalists", "first", "full"}),
     ],
 )
 def test_ranking_by_other_settings_makes_new_lists_and_leaves_the_old(
@@ -154,8 +225,12 @@ def test_ranking_by_other_settings_makes_new_lists_and_leaves_the_old(
     stages.predict(runs.open_run(settings_file, copied, (*SMALL, *overrides)), silent)
     after = fingerprints(copied / "store")
     assert {name: after[name] for name in before} == before
-    new = [name for name in after if name not in before and "/" not in name]
-    assert [name.partition("-")[0] for name in new] == lists
+    new = [Path(name) for name in after if name not in before]
+    made = {
+        path.parts[1].partition("-")[0] for path in new if "rounds-" in path.parts[0]
+    }
+    assert made == lists
+    assert not [path for path in new if path.parts[0] == "relaxed"]
     ranked = (copied / "landscape.csv").read_bytes()
     assert ranked != (small / "run" / "landscape.csv").read_bytes()
 
@@ -174,7 +249,18 @@ def test_ranking_again_gives_the_same_bytes(finished, copied):
 
 
 @pytest.mark.parametrize(
-    "name", ["relaxed/014e-*", "shortlist-*", "refined/*", "finalists-*", "settled/*"]
+    "name",
+    [
+        "relaxed/014-e-*",
+        "rounds-*/first/000",
+        "rounds-*/first/001-members",
+        "rounds-*/first/001",
+        "refined/**/*",
+        "rounds-*/full/000-members",
+        "rounds-*/full/001",
+        "rounds-*/finalists-*",
+        "settled/**/*",
+    ],
 )
 def test_a_lost_piece_is_computed_again_to_the_same_bytes(small, copied_small, name):
     lost = min(copied_small.glob(f"store/{name}.jsonl"))
@@ -191,7 +277,7 @@ def test_a_lost_piece_is_computed_again_to_the_same_bytes(small, copied_small, n
     ("override", "message"),
     [
         ("packing.seed=2", r"packing\.seed was 1 and is now 2"),
-        ("packing.n_draws=7", r"packing\.n_draws was 5 and is now 7"),
+        ("packing.n_minima=7", r"packing\.n_minima was 10 and is now 7"),
         (
             "potential.force_field=fit",
             r'was "revised-w99" and is now "fit"',
@@ -261,7 +347,16 @@ def cut_small(monkeypatch):
     monkeypatch.setattr(stages, "_MINIMA_IN_PART", 3)
 
 
-@pytest.mark.parametrize("name", ["packings", "comparing refined"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "packings, round 1",
+        "refining, round 1",
+        "comparing full minima",
+        "packings, round 2",
+        "settling",
+    ],
+)
 def test_a_stop_leaves_whole_pieces_and_the_next_run_goes_on(
     case, small, tmp_path, cut_small, name
 ):
@@ -294,7 +389,7 @@ def test_runs_that_die_again_and_again_lose_no_finished_piece(
     output = tmp_path / "run"
     left, died_in = 0, []
 
-    def dying(name):
+    def dying_work(name):
         work = getattr(stages, name)
 
         def call(*arguments):
@@ -305,10 +400,21 @@ def test_runs_that_die_again_and_again_lose_no_finished_piece(
                 raise KeyboardInterrupt
             return work(*arguments)
 
-        monkeypatch.setattr(stages, name, call)
+        return call
 
-    for name in ("approach", "refine", "settle", "distinct", "landscape_of"):
+    def dying(name):
+        monkeypatch.setattr(stages, name, dying_work(name))
+
+    for name in ("approach", "distinct", "landscape_of"):
         dying(name)
+    monkeypatch.setattr(
+        stages,
+        "_WORK",
+        {
+            step: dying_work(name)
+            for step, name in (("refined", "refine"), ("settled", "settle"))
+        },
+    )
     rng = np.random.default_rng(1)
     kept = {}
     while not (output / "landscape.csv").exists():
@@ -324,29 +430,47 @@ def test_runs_that_die_again_and_again_lose_no_finished_piece(
     assert set(died_in) >= {"approach", "refine", "settle"}
     first = (small / "run" / "landscape.csv").read_bytes()
     assert (output / "landscape.csv").read_bytes() == first
-    for path in small.glob("run/store/*-*.jsonl"):
-        assert (output / "store" / path.name).read_bytes() == path.read_bytes()
+    for path in small.glob("run/store/rounds-*/**/*.jsonl"):
+        name = path.relative_to(small / "run")
+        assert (output / name).read_bytes() == path.read_bytes()
 
 
-def test_no_minimum_is_in_two_pieces_and_none_is_left_out(finished, cut_small):
-    for step in stages.STEPS[1:]:
-        parts = step.pieces(finished.search, silent)
-        (source,) = {part.source for part in parts}
-        places = [part.first + k for part in parts for k in range(part.count)]
-        assert places == list(range(len(list(finished.search.run.store.read(source)))))
-        assert len({part.name for part in parts}) == len(parts) > 1
+def test_no_minimum_is_in_two_pieces_and_none_is_left_out(finished, copied, cut_small):
+    search = replace(finished.search, run=replace(finished.search.run, output=copied))
+    found, _ = followed(search)
+    for step in found:
+        if not isinstance(step.pieces[0], stages.Part):
+            continue
+        (source,) = {part.source for part in step.pieces}
+        places = [part.first + k for part in step.pieces for k in range(part.count)]
+        assert places == list(range(len(list(search.run.store.read(source)))))
+        assert len({part.name for part in step.pieces}) == len(step.pieces) > 1
 
 
 def test_a_piece_holds_what_became_of_its_own_minima(finished, copied, cut_small):
     """One part of a list, done alone, is that part of the whole list done."""
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     store = search.run.store
-    for step in stages.STEPS[1:]:
-        part = step.pieces(search, silent)[1]
-        step.do(search, part)
-        (whole,) = finished.output.glob(f"store/{part.step}/*.jsonl")
-        rows = list(store.read(f"{part.step}/{whole.stem}"))
-        assert list(store.read(part.name)) == rows[3 : 3 + part.count]
+    course = stages.new_course(search)
+    n_parts = 0
+    for step in stages.steps(search, course, silent):
+        for piece in step.pieces:
+            if not isinstance(piece, stages.Part):
+                stages.do(search, piece)
+                continue
+            n_parts += 1
+            whole = max(
+                copied.glob(f"store/{piece.step}/{piece.source}-000000-*"), key=len_of
+            )
+            stages.do(search, piece)
+            name = whole.relative_to(store.folder).with_suffix("").as_posix()
+            rows = list(store.read(name, slice(piece.first, piece.first + piece.count)))
+            assert list(store.read(piece.name)) == rows
+    assert n_parts > 6
+
+
+def len_of(path: Path) -> int:
+    return len(path.read_bytes())
 
 
 def test_stages_are_told_in_their_order(case, tmp_path):
@@ -354,19 +478,21 @@ def test_stages_are_told_in_their_order(case, tmp_path):
     run = runs.open_run(case, tmp_path / "run", SMALL)
     stages.predict(run, lambda *report: told.append(report))
     assert list(dict.fromkeys(stage for stage, _, _ in told)) == [
-        "packings",
-        "comparing packings",
-        "refining",
-        "comparing refined",
+        "packings, round 1",
+        "comparing first minima",
+        "refining, round 1",
+        "comparing full minima",
+        "packings, round 2",
+        "refining, round 2",
         "settling",
-        "comparing settled",
+        "comparing settled minima",
         "finding symmetry",
     ]
     last = {stage: (done, total) for stage, done, total in told}
     assert all(done == total > 0 for done, total in last.values())
 
 
-@pytest.mark.parametrize("step", stages.STEPS, ids=lambda step: step.name)
+@pytest.mark.parametrize("step", ["relaxed", "refined", "settled"])
 def test_a_piece_that_fails_ends_the_search(
     case, tmp_path, monkeypatch, cut_small, step
 ):
@@ -378,22 +504,33 @@ def test_a_piece_that_fails_ends_the_search(
             time.sleep(1.0)  # the others are cancelled meanwhile
         raise ZeroDivisionError("planted")
 
-    work = {"packings": "approach", "refining": "refine", "settling": "settle"}
-    monkeypatch.setattr(stages, work[step.name], fail_at)
+    if step == "relaxed":
+        monkeypatch.setattr(stages, "approach", fail_at)
+    else:
+        monkeypatch.setattr(stages, "_WORK", {**stages._WORK, step: fail_at})
     run = runs.open_run(case, tmp_path / "run", SMALL)
+    pieces = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        pieces[stage.split(",")[0]] = total
+
     with pytest.raises(ZeroDivisionError, match="planted"):
-        stages.predict(run, silent)
-    search = stages.prepare(run, silent)
-    assert len(started) < len(step.pieces(search, silent))
+        stages.predict(run, tell)
+    last = list(pieces.values())[-1]
+    assert len(started) < last
+    assert not list(run.store.folder.glob(f"{step}/**/*.jsonl"))
 
 
 @pytest.mark.parametrize("step", ["relaxed", "refined", "settled"])
 def test_a_landscape_is_not_collected_from_an_unfinished_search(finished, copied, step):
-    for path in (min(copied.glob(f"store/{step}/*")), *copied.glob("store/*-*")):
+    for path in (
+        min(copied.glob(f"store/{step}/**/*.jsonl")),
+        *copied.glob("store/rounds-*/**/*.jsonl"),
+    ):
         path.unlink()
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     with pytest.raises(StoreError, match="run the same command again"):
-        stages.collect(search, silent)
+        stages.collect(search, stages.finished_course(search, silent), silent)
 
 
 def test_the_order_opens_the_same_run_again(finished):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csp.errors import StoreError
-from csp.records import CrystalKey, Relaxation, RigidPacking, Status
+from csp.records import CrystalKey, Packing, Relaxation, Status
 from csp.store import Store
 
 JSON = st.recursive(
@@ -51,12 +51,14 @@ def test_rows_come_back_as_they_were_written(tmp_path_factory, rows):
 def test_a_relaxation_keeps_every_bit(tmp_path_factory, numbers, energy, slope, status):
     array = np.array(numbers)
     before = Relaxation(
-        RigidPacking(
+        Packing(
             CrystalKey(14, "e", 123),
-            "2",
+            14,
+            "e",
+            ("2",),
             array[:9].reshape(3, 3),
-            array[9:12],
-            array[12:].reshape(3, 3),
+            array[9:12].reshape(1, 3),
+            array[12:].reshape(1, 3, 3),
         ),
         status,
         energy,
@@ -68,14 +70,15 @@ def test_a_relaxation_keeps_every_bit(tmp_path_factory, numbers, energy, slope, 
     store.write("one", [before.to_row()])
     (row,) = store.read("one")
     after = Relaxation.from_row(row)
-    for name in ("cell", "centre", "rotation"):
+    for name in ("cell", "centres", "rotations"):
         first, second = getattr(before.packing, name), getattr(after.packing, name)
         assert first.tobytes() == second.tobytes()
         assert first.shape == second.shape
-    assert (after.packing.key, after.packing.conformer) == (
+    assert (after.packing.key, after.packing.conformers) == (
         CrystalKey(14, "e", 123),
-        "2",
+        ("2",),
     )
+    assert (after.packing.space_group, after.packing.sites) == (14, "e")
     assert (after.status, after.n_evaluations) == (status, 77)
     assert np.array([after.lattice_energy, after.largest_gradient]).tobytes() == (
         np.array([energy, slope]).tobytes()

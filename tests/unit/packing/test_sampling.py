@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy.stats import qmc
 
-from csp.packing.sampling import DIMENSIONS, as_point, sobol_points
+from csp.packing.sampling import as_point, sobol_points
+
+DIMENSIONS = 13
+"""Of one molecule: 6 for the cell and 7 for itself."""
 
 
 @given(
@@ -53,9 +56,37 @@ def test_points_are_more_even_than_random_ones(stream):
     assert_array_equal(parts, np.repeat(np.arange(256)[:, None], DIMENSIONS, axis=1))
 
 
-def test_every_coordinate_is_for_one_thing():
-    row = np.arange(13.0)
+def flat(part):
+    """All numbers of a point, or of a part of it."""
+    if isinstance(part, tuple):
+        return [number for own in part for number in flat(own)]
+    return np.atleast_1d(part).tolist()
+
+
+@pytest.mark.parametrize("n_bodies", [1, 2, 5])
+def test_every_coordinate_is_for_one_thing(n_bodies):
+    row = np.arange(6.0 + 7.0 * n_bodies)
     point = as_point(row)
-    parts = [np.atleast_1d(part) for part in point]
-    assert sorted(np.concatenate(parts).tolist()) == row.tolist()
-    assert [len(part) for part in parts] == [1, 2, 3, 3, 3, 1]
+    assert sorted(flat(point)) == row.tolist()
+    assert [len(flat(part)) for part in point] == [1, 2, 3, 7 * n_bodies]
+    assert len(point.bodies) == n_bodies
+    for body in point.bodies:
+        assert [len(flat(part)) for part in body] == [3, 3, 1]
+
+
+@given(first=st.integers(0, 200), count=st.integers(1, 5), n_bodies=st.integers(1, 6))
+def test_several_molecules_have_seven_numbers_each(first, count, n_bodies):
+    batch = sobol_points(1, "014ee", first, count, n_bodies)
+    assert batch.shape == (count, 6 + 7 * n_bodies)
+    for k in range(count):
+        alone = sobol_points(1, "014ee", first + k, 1, n_bodies)
+        assert_array_equal(alone[0], batch[k])
+
+
+def test_points_of_several_molecules_are_more_even_than_random_ones():
+    points = sobol_points(1, "014ee", 0, 256, 2)
+    random = np.random.default_rng(1).random((10, *points.shape))
+    best_random = min(qmc.discrepancy(sample) for sample in random)
+    assert qmc.discrepancy(points) < 0.7 * best_random
+    parts = np.sort(np.floor(256 * points).astype(int), axis=0)
+    assert_array_equal(parts, np.repeat(np.arange(256)[:, None], 20, axis=1))

@@ -1,14 +1,20 @@
 """The soft spheres of the press have the size that exp-6 gives the atoms."""
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 from csp.potentials.kernels.tables import Pairs
 from csp.relaxation.press import contact_table, press_cutoffs
 
 
-def test_spheres_touch_where_exp6_rises_to_ten(model):
-    pairs, contacts = model.charges[1].pairs, model.contacts
+@pytest.fixture
+def content(model, packing_of):
+    return model.of(packing_of(14, "e", 0))
+
+
+def test_spheres_touch_where_exp6_rises_to_ten(content):
+    pairs, contacts = content.charges.tables.pairs, content.contacts
     r = contacts.wall
     n_found = 0
     for i, j in np.ndindex(r.shape):
@@ -26,8 +32,8 @@ def test_spheres_touch_where_exp6_rises_to_ten(model):
     assert n_found > 30
 
 
-def test_press_knows_nothing_but_spheres_and_pressure(model):
-    contacts = model.contacts
+def test_press_knows_nothing_but_spheres_and_pressure(content):
+    contacts = content.contacts
     for name in ("repulsion", "exponent", "dispersion", "wall_energy", "wall_force"):
         assert not getattr(contacts, name).any(), name
     assert (contacts.wall_cubic > 0.0).all()

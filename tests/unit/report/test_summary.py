@@ -12,12 +12,13 @@ from csp.report.summary import (
     report_markdown,
 )
 from csp.report.tables import landscape_rows
+from csp.spacegroups import space_group
 
 
 def search_lines(finished, counts: Counts | None = None) -> list[str]:
     """What the report says of the three steps of the search."""
     landscape = replace(finished.landscape, counts=counts or finished.landscape.counts)
-    background = stages.background_of(finished.search)
+    background = stages.background_of(finished.search, finished.course)
     text = report_markdown(landscape, landscape_rows(landscape), background)
     lines = section(text, "The search").splitlines()
     return [line for line in lines if line.startswith("- ")]
@@ -37,9 +38,9 @@ def cells(line: str) -> list[str]:
 
 
 def found_forms(finished) -> dict[str, str]:
-    """Observed forms found, and the conformer they hold."""
+    """Observed forms found, and the one conformer they hold."""
     return {
-        minimum.observed_form: minimum.conformer
+        minimum.observed_form: "+".join(minimum.conformers)
         for minimum in finished.landscape.minima
         if minimum.observed_form
     }
@@ -71,7 +72,7 @@ def test_the_conformer_of_the_crystals_is_shown_not_to_be_the_lowest(finished, r
 
 
 def test_the_minima_of_all_conformers_are_those_of_the_landscape(finished):
-    rows = conformer_rows(finished.landscape, finished.search.molecules)
+    rows = conformer_rows(finished.landscape, finished.search.unit)
     assert sum(int(row[4]) for row in rows) == len(finished.landscape.minima)
     assert "0.00" in {row[5] for row in rows}
 
@@ -79,8 +80,8 @@ def test_the_minima_of_all_conformers_are_those_of_the_landscape(finished):
 def test_a_conformer_without_minima_is_told_so(finished):
     first = finished.landscape.minima[0]
     landscape = replace(finished.landscape, minima=(first,))
-    rows = conformer_rows(landscape, finished.search.molecules)
-    others = [row for row in rows if row[0] != first.conformer]
+    rows = conformer_rows(landscape, finished.search.unit)
+    others = [row for row in rows if row[0] not in first.conformers]
     assert others
     assert all(row[4:6] == ("0", "none in the window") for row in others)
 
@@ -114,14 +115,20 @@ def test_a_form_that_was_not_found_is_told_so(finished):
 
 def test_what_was_drawn_is_told_by_space_group_and_site(finished, report):
     text = section(report, "The search")
-    packing = finished.search.run.settings.packing
-    for group, site, _ in stages.slots(finished.search):
-        n_draws = packing.n_draws if site.is_general else packing.n_draws_special
-        z_prime = f"{group.z_prime(site):g}"
-        assert (
-            f"| {group.symbol} | {site.letter} | {z_prime} | {n_draws} |"
-            in text.splitlines()
-        )
+    rows = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    course = finished.course
+    told = {(row[0], row[1]): row[2:] for row in rows}
+    assert len(told) == len(finished.search.slots) + 2
+    for slot, tally in zip(finished.search.slots, course.tallies, strict=True):
+        occupation = slot.occupation
+        group = space_group(occupation.space_group)
+        assert told[group.symbol, occupation.sites] == [
+            str(occupation.z_prime),
+            str(tally.n_drawn),
+            str(tally.n_valid),
+            str(slot.n_minima),
+        ]
+    assert f"The search was made in {course.n_rounds} rounds." in text
 
 
 def test_what_became_of_the_packings_is_told_in_three_steps(finished):
@@ -174,7 +181,7 @@ def test_what_became_of_the_packings_is_what_was_counted(finished, report):
 )
 def test_the_electrostatics_are_told(finished, electrostatics, told, untold):
     background = replace(
-        stages.background_of(finished.search),
+        stages.background_of(finished.search, finished.course),
         electrostatics=electrostatics,
         potential_level="LEVEL OF POTENTIAL",
         multipole_level="LEVEL OF MULTIPOLES",
@@ -189,9 +196,16 @@ def test_the_electrostatics_are_told(finished, electrostatics, told, untold):
 
 
 def test_the_electrostatics_told_are_those_of_the_settings(finished, report):
-    assert stages.background_of(finished.search).electrostatics == "multipoles"
-    assert finished.search.conformers.multipole_level in section(report, "Conformers")
-    assert finished.search.conformers.potential_level in section(report, "Conformers")
+    assert (
+        stages.background_of(finished.search, finished.course).electrostatics
+        == "multipoles"
+    )
+    assert finished.search.conformers[0].multipole_level in section(
+        report, "Conformers"
+    )
+    assert finished.search.conformers[0].potential_level in section(
+        report, "Conformers"
+    )
 
 
 def test_what_was_not_done_is_told(report):
@@ -203,13 +217,16 @@ def test_what_was_not_done_is_told(report):
 def test_a_report_without_observed_forms_has_no_such_section(finished):
     landscape = replace(finished.landscape, observed=())
     rows = landscape_rows(landscape)
-    text = report_markdown(landscape, rows, stages.background_of(finished.search))
+    text = report_markdown(
+        landscape, rows, stages.background_of(finished.search, finished.course)
+    )
     assert "## Observed forms" not in text
 
 
 def test_starts_that_led_to_no_conformer_are_told(finished):
     background = replace(
-        stages.background_of(finished.search), failures=("start 3 fell apart",)
+        stages.background_of(finished.search, finished.course),
+        failures=("start 3 fell apart",),
     )
     rows = landscape_rows(finished.landscape)
     text = report_markdown(finished.landscape, rows, background)
@@ -219,4 +236,4 @@ def test_starts_that_led_to_no_conformer_are_told(finished):
 def test_forms_not_found_hold_no_conformer(finished):
     minima = tuple(replace(m, observed_form="") for m in finished.landscape.minima)
     landscape = replace(finished.landscape, minima=minima)
-    assert observed_conformers(landscape, finished.search.molecules) == []
+    assert observed_conformers(landscape, finished.search.unit) == []

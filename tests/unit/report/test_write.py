@@ -14,7 +14,7 @@ def test_all_files_are_there_and_no_other(finished):
 
 
 def test_the_rows_written_are_returned(finished, tmp_path):
-    background = stages.background_of(finished.search)
+    background = stages.background_of(finished.search, finished.course)
     rows = write_outputs(tmp_path / "new", finished.landscape, background)
     assert rows == landscape_rows(finished.landscape)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == FILES
@@ -22,6 +22,6 @@ def test_the_rows_written_are_returned(finished, tmp_path):
 
 def test_a_folder_that_is_a_file_is_told_with_the_remedy(finished, tmp_path):
     (tmp_path / "file").touch()
-    background = stages.background_of(finished.search)
+    background = stages.background_of(finished.search, finished.course)
     with pytest.raises(InputError, match=r"cannot be written.*--output"):
         write_outputs(tmp_path / "file" / "run", finished.landscape, background)
