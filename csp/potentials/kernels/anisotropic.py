@@ -15,12 +15,68 @@ import math
 import numpy as np
 from numba import njit
 
-from csp.potentials.kernels.functions import ending
-from csp.potentials.kernels.tables import Array, Cutoffs, Pairs, Placed, Slopes, Tables
+from csp.potentials.kernels.functions import spline, switch
+from csp.potentials.kernels.neighbours import REPULSION, distribute
+from csp.potentials.kernels.placing import separations
+from csp.potentials.kernels.tables import (
+    Array,
+    Cutoffs,
+    Gradient,
+    Images,
+    Pairs,
+    Placed,
+    Slopes,
+    Tables,
+)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_anisotropic(
+    body: int,
+    first_partner: int,
+    crystal: Placed,
+    images: Images,
+    tables: Tables,
+    gradient: Gradient,
+    terms: Array,
+) -> None:
+    """Add the anisotropic pairs of one body of the asymmetric unit and its neighbours.
+
+    Args:
+        body: Whose neighbours.
+        first_partner: Neighbours that are copies of earlier bodies are left out.
+        crystal: Where the images are.
+        images: The symmetry images.
+        tables: Sites, pairs, cutoffs.
+        gradient: Added to.
+        terms: Added to.
+    """
+    sites, _, cutoffs = tables
+    n_sites = sites.start[body + 1] - sites.start[body]
+    for m in range(images.body.shape[0]):
+        partner = images.body[m]
+        if partner < first_partner:
+            continue
+        limit = cutoffs.cutoff + sites.radius[body] + sites.radius[partner]
+        chosen = separations(images.first[body], m, limit, crystal)
+        one = (images.first[body], sites.start[body])
+        other = (m, sites.start[partner])
+        slopes = Slopes(
+            np.zeros((n_sites, 3)),
+            np.zeros(3),
+            np.zeros(3),
+            np.zeros((3, 3)),
+            np.zeros(terms.shape[0]),
+        )
+        is_paired = partner != body
+        energy = _add_molecules((one, other), chosen, crystal, tables, slopes)
+        weight = (1.0 if is_paired else 0.5) * images.copies[body]
+        terms[REPULSION] += weight * energy
+        distribute(body, m, is_paired, crystal, images, slopes, gradient)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_molecules(
     molecules: tuple[tuple[int, int], tuple[int, int]],
     neighbours: Array,
     crystal: Placed,
@@ -110,7 +166,9 @@ def _pair(
     repel = pairs.repulsion[a, b] * math.exp(-exponent * (r + inside))
     steep = -exponent * repel
     repel *= 1.0 + exponent * inside
-    w, dw = ending(r, cutoffs.switch_on, cutoffs.cutoff, cutoffs.spline)
+    w, dw = switch(r, cutoffs.switch_on, cutoffs.cutoff)
+    if cutoffs.spline > 0.0:
+        w, dw = spline(r, cutoffs.switch_on, cutoffs.cutoff)
     radial = (dw * repel + w * steep) * (factor - 1.0)
     turning = w * repel * factor * exponent
     for k in range(3):

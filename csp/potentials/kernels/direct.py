@@ -6,9 +6,9 @@ from numba import njit
 
 from csp.potentials.kernels.functions import (
     TWO_OVER_SQRT_PI,
-    ending,
     exponential,
     scaled_erfc,
+    switch,
 )
 from csp.potentials.kernels.rows import (
     DISPERSION,
@@ -53,7 +53,7 @@ def add_exp6(rows: Array, n: int, cutoffs: Cutoffs) -> tuple[float, float, Force
         exponent = rows[EXPONENT + p]
         repel = rows[REPULSION + p] * exponential(-exponent * r)
         attract = -rows[DISPERSION + p] * over * over * over
-        w, dw = ending(r, on, off, cutoffs.spline)
+        w, dw = switch(r, on, off)
         w *= rows[OUTSIDE + p]
         dw *= rows[OUTSIDE + p]
         slope = w * (-exponent * repel * r - 6.0 * attract) * over

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from csp.potentials.kernels.anisotropic import add_anisotropic
 from csp.potentials.kernels.neighbours import add_neighbours
 from csp.potentials.kernels.placing import placed
 from csp.potentials.kernels.reciprocal import add_reciprocal
@@ -22,6 +23,12 @@ TERMS = (
 """Parts of the energy; work is pressure times volume."""
 
 _TAIL, _WORK = 7, 8
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _has_axes(tables: Tables) -> bool:
+    """Whether some repulsion depends on directions."""
+    return bool(tables[0].axes.shape[0] > 0 and tables[1].dipolar.shape[0] > 0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -50,6 +57,8 @@ def energy_and_gradient(
     crystal = placed(cell, centres, rotations, images, sites)
     for body in range(sites.start.shape[0] - 1):
         add_neighbours(body, body, crystal, images, tables, gradient, terms)
+        if _has_axes(tables):
+            add_anisotropic(body, body, crystal, images, tables, gradient, terms)
     if cutoffs.alpha > 0.0:
         add_reciprocal(crystal, images, tables, gradient, terms)
     terms[_TAIL] = -cutoffs.tail / crystal.volume
@@ -85,5 +94,7 @@ def gradient_of_body(
     terms = np.zeros(len(TERMS))
     crystal = placed(state[0], state[1], state[2], images, tables[0])
     add_neighbours(body, 0, crystal, images, tables, gradient, terms)
+    if _has_axes(tables):
+        add_anisotropic(body, 0, crystal, images, tables, gradient, terms)
     if tables[2].alpha > 0.0:
         add_reciprocal(crystal, images, tables, gradient, terms)

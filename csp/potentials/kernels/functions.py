@@ -103,11 +103,3 @@ def spline(r: float, on: float, off: float) -> tuple[float, float]:
     width = off - on
     x = min(max((r - on) / width, 0.0), 1.0)
     return 1.0 - x * x * (3.0 - 2.0 * x), -6.0 * x * (1.0 - x) / width
-
-
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
-def ending(r: float, on: float, off: float, cubic: float) -> tuple[float, float]:
-    """:func:`switch`, or :func:`spline` if ``cubic`` is 1 instead of 0."""
-    weight, slope = switch(r, on, off)
-    other, other_slope = spline(r, on, off)
-    return weight + cubic * (other - weight), slope + cubic * (other_slope - slope)

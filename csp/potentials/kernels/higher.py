@@ -7,12 +7,8 @@ forces follow from the sum of S over the translations. The rank of a product is 
 4.
 """
 
-import math
-
-import numpy as np
 from numba import njit
 
-from csp.potentials.kernels.functions import spline, switch
 from csp.potentials.kernels.harmonics import (
     FIRST_HIGHER,
     HIGHER_ADJOINTS,
@@ -34,11 +30,8 @@ from csp.potentials.kernels.rows import (
     WIDTH,
     A,
     B,
-    X,
-    Y,
-    Z,
 )
-from csp.potentials.kernels.tables import Array, Cutoffs, Slopes
+from csp.potentials.kernels.tables import Array
 from csp.potentials.solid_harmonics import N_DERIVATIVES, N_MOMENTS
 from csp.units import COULOMB_CONSTANT
 
@@ -91,7 +84,7 @@ def _leave_out_overlaps(rows: Array, n: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _add_by_molecule(
+def add_higher(
     rows: Array,
     n: int,
     weight: float,
@@ -117,106 +110,6 @@ def _add_by_molecule(
     fx, fy, fz = _force(rows)
     k = COULOMB_CONSTANT * weight
     return k * fx, k * fy, k * fz, _energy(rows, HARMONICS) if is_switching else 0.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_by_site(
-    rows: Array,
-    n: int,
-    cutoffs: Cutoffs,
-    overlaps: bool,  # noqa: FBT001
-) -> tuple[float, float, float]:
-    """Add the higher interactions of a block where pairs of sites end by distance.
-
-    Args:
-        rows: The block, placed; the slope of the spline goes to its sites' dE/dx.
-        n: Pairs in it.
-        cutoffs: Where the spline begins and ends.
-        overlaps: Whether some pairs are inside their wall.
-
-    Returns:
-        Sum of dE/dx over A's sites.
-    """
-    irregular_harmonics(rows, n)
-    if overlaps:
-        _leave_out_overlaps(rows, n)
-    fx, fy, fz = 0.0, 0.0, 0.0
-    energies, weights = np.zeros(n), np.empty(n)
-    for s in range(_LOW, _TOP, WIDTH):
-        for p in range(n):
-            energies[p] += rows[PRODUCT + s + p] * rows[HARMONICS + s + p]
-    for p in range(n):
-        x, y, z = rows[X + p], rows[Y + p], rows[Z + p]
-        r = math.sqrt(x * x + y * y + z * z)
-        weights[p], slope = spline(r, cutoffs.higher_on, cutoffs.higher)
-        along = COULOMB_CONSTANT * slope * energies[p] / r
-        rows[SLOPE_X + p] += along * x
-        rows[SLOPE_X + WIDTH + p] += along * y
-        rows[SLOPE_X + 2 * WIDTH + p] += along * z
-        fx += along * x
-        fy += along * y
-        fz += along * z
-    for s in range(_LOW, _END, WIDTH):
-        for p in range(n):
-            rows[HARMONICS + s + p] *= weights[p]
-    _add_to_total(rows, 1.0)
-    gx, gy, gz = _force(rows)
-    k = COULOMB_CONSTANT
-    return fx + k * gx, fy + k * gy, fz + k * gz
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def add_higher(
-    rows: Array,
-    n: int,
-    separation: tuple[float, float, float],
-    block: tuple[float, bool],
-    cutoffs: Cutoffs,
-    out: tuple[Slopes, Array],
-) -> None:
-    """Add the higher multipoles of a block at one separation.
-
-    Args:
-        rows: The block, placed.
-        n: Pairs in it.
-        separation: Of the molecules, Å.
-        block: Largest offset between its sites, Å; whether some are inside walls.
-        cutoffs: Where the sum ends, by molecules or, as a spline, by sites.
-        out: Derivatives, and dE/dx summed over A's sites.
-    """
-    slopes, force = out
-    radius, overlaps = block
-    x, y, z = separation
-    distance = math.sqrt(x * x + y * y + z * z)
-    w, dw = 1.0, 0.0
-    if cutoffs.spline == 0.0:
-        if distance >= cutoffs.higher:
-            return
-        w, dw = switch(distance, cutoffs.higher_on, cutoffs.higher)
-    elif distance >= cutoffs.higher + radius:
-        return
-    elif distance + radius > cutoffs.higher_on:
-        fx, fy, fz = _add_by_site(rows, n, cutoffs, overlaps)
-        force[0] += fx
-        force[1] += fy
-        force[2] += fz
-        return
-    fx, fy, fz, energy = _add_by_molecule(rows, n, w, overlaps, dw != 0.0)
-    force[0] += fx
-    force[1] += fy
-    force[2] += fz
-    if dw != 0.0:
-        _push(separation, dw * energy / distance, slopes)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _push(separation: tuple[float, float, float], slope: float, slopes: Slopes) -> None:
-    """Add ``slope R``, dE/dR of two centres of mass, which a molecular switch gives."""
-    for k in range(3):
-        along = slope * separation[k]
-        slopes.centre[k] -= along
-        for a in range(3):
-            slopes.virial[a, k] += separation[a] * along
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
-from csp.potentials.kernels.anisotropic import add_anisotropic
 from csp.potentials.kernels.direct import add_charges, add_dipoles, add_exp6
+from csp.potentials.kernels.functions import switch
 from csp.potentials.kernels.higher import add_higher, end_higher, start_higher
 from csp.potentials.kernels.placing import inverse3, product, separations
 from csp.potentials.kernels.rows import (
@@ -20,6 +20,7 @@ from csp.potentials.kernels.rows import (
     fill,
     place,
 )
+from csp.potentials.kernels.splined import add_splined_exp6, add_splined_higher
 from csp.potentials.kernels.tables import (
     Array,
     Cutoffs,
@@ -95,7 +96,7 @@ def add_neighbours(
                 weight = (1.0 if is_paired else 0.5) * images.copies[body]
                 for t in range(terms.shape[0]):
                     terms[t] += weight * slopes.terms[t]
-                _distribute(body, m, is_paired, crystal, images, slopes, gradient)
+                distribute(body, m, is_paired, crystal, images, slopes, gradient)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -161,14 +162,10 @@ def _add_image(
     for start in range(0, n_pairs, WIDTH):
         block = (start, min(start + WIDTH, n_pairs))
         _add_block(rows, block, neighbours, (one, other), crystal, tables, slopes)
-    if sites.axes.shape[0] > 0 and tables[1].dipolar.shape[0] > 0:
-        slopes.terms[REPULSION] += add_anisotropic(
-            (one, other), neighbours, crystal, tables, slopes
-        )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _distribute(
+def distribute(
     body: int,
     m: int,
     is_paired: bool,  # noqa: FBT001
@@ -235,8 +232,8 @@ def _add_block(
     has_higher = sites.rank >= _HIGHER_RANK
     if has_higher:
         start_higher(rows, n)
-    radius = _radius(rows, n)
-    reach = _reach(cutoffs) + radius
+    reach = _reach(cutoffs) + _radius(rows, n)
+    is_splined = cutoffs.spline > 0.0
     force = np.empty(3)
     for k in range(neighbours.shape[0]):
         x, y, z = neighbours[k, 0], neighbours[k, 1], neighbours[k, 2]
@@ -244,15 +241,21 @@ def _add_block(
         force[:] = 0.0
         inside = place(rows, n, x, y, z)
         if distance < reach:
-            _add_direct(rows, n, tables, slopes, force)
+            _add_direct(rows, n, sites.rank, cutoffs, slopes, force)
         if inside > 0.0:
             _add_overlaps(
                 rows, block, (x, y, z), molecules, crystal, tables, (slopes, force)
             )
-        if has_higher:
-            add_higher(
-                rows, n, (x, y, z), (radius, inside > 0.0), cutoffs, (slopes, force)
-            )
+        if has_higher and distance < cutoffs.higher and not is_splined:
+            w, dw = switch(distance, cutoffs.higher_on, cutoffs.higher)
+            fx, fy, fz, energy = add_higher(rows, n, w, inside > 0.0, dw != 0.0)
+            force[0] += fx
+            force[1] += fy
+            force[2] += fz
+            if dw != 0.0:
+                _push((x, y, z), dw * energy / distance, slopes)
+        elif has_higher and is_splined and distance < reach:
+            add_splined_higher(rows, n, cutoffs, force)
         for c in range(3):  # dE/dR_AB = −dE/dx_A
             slopes.virial[0, c] -= x * force[c]
             slopes.virial[1, c] -= y * force[c]
@@ -276,11 +279,14 @@ def _radius(rows: Array, n: int) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_direct(
-    rows: Array, n: int, tables: Tables, slopes: Slopes, force: Array
+    rows: Array, n: int, rank: int, cutoffs: Cutoffs, slopes: Slopes, force: Array
 ) -> None:
     """Add exp-6 and the real-space Ewald sum of a block at one separation."""
-    sites, _, cutoffs = tables
-    if cutoffs.cutoff > 0.0:
+    if cutoffs.spline > 0.0:
+        repulsion, dispersion = add_splined_exp6(rows, n, cutoffs, force)
+        slopes.terms[REPULSION] += repulsion
+        slopes.terms[DISPERSION] += dispersion
+    elif cutoffs.cutoff > 0.0:
         repulsion, dispersion, (fx, fy, fz) = add_exp6(rows, n, cutoffs)
         slopes.terms[REPULSION] += repulsion
         slopes.terms[DISPERSION] += dispersion
@@ -289,7 +295,7 @@ def _add_direct(
         force[2] += fz
     if cutoffs.alpha == 0.0:
         return
-    if sites.rank > 0:
+    if rank > 0:
         charges, mixed, dipoles, (fx, fy, fz) = add_dipoles(rows, n, cutoffs)
         slopes.terms[CHARGE_DIPOLE] += mixed
         slopes.terms[DIPOLE_DIPOLE] += dipoles
@@ -299,6 +305,16 @@ def _add_direct(
     force[0] += fx
     force[1] += fy
     force[2] += fz
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _push(separation: tuple[float, float, float], slope: float, slopes: Slopes) -> None:
+    """Add ``slope R``, dE/dR of two centres of mass, which a molecular switch gives."""
+    for k in range(3):
+        along = slope * separation[k]
+        slopes.centre[k] -= along
+        for a in range(3):
+            slopes.virial[a, k] += separation[a] * along
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
