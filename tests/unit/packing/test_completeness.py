@@ -119,8 +119,8 @@ def test_what_ten_times_the_draws_would_find_lies_below_the_upper_end():
 
 
 def test_the_upper_end_allows_for_ten_times_the_draws():
-    # a rate of ten more, found once, for each factor e of draws; and as a Poisson number
-    # that may be sixteen
+    # ten were found once, and as many are new in each factor e of further draws; as a
+    # Poisson number ten may be sixteen
     draws = np.repeat(np.arange(60), [1] * 10 + [2] * 20 + [3] * 20 + [9] * 10)
     (one,) = estimate_completeness(draws, np.zeros(60), (1.0,))
     assert one.unseen.high > 16.0 * np.log(10.0)
