@@ -156,7 +156,8 @@ def summary(found: list[Claim]) -> Iterator[str]:
         yield (
             f"| {search} | {n_draws:.0f} | {window:g} | "
             f"{100.0 * np.mean(true_seen):.0f} % | {100.0 * bound:.0f} % | "
-            f"{bounds[0]:.0f} % ({bounds[1]:.0f}–{bounds[2]:.0f}) | {100.0 * inside:.0f} % | {100.0 * below:.0f} % | "
+            f"{bounds[0]:.0f} % ({bounds[1]:.0f}–{bounds[2]:.0f}) | "
+            f"{100.0 * inside:.0f} % | {100.0 * below:.0f} % | "
             f"{100.0 * np.mean(true_known):.1f} % | "
             f"{100.0 * np.mean([item.value for item in known]):.1f} % | "
             f"{100.0 * known_inside:.0f} % |"

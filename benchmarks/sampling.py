@@ -136,7 +136,7 @@ def draw_figure(
     lower.set_xlabel("draws")
     upper.set_title(title)
     upper.legend(fontsize="small")
-    figure.savefig(file, dpi=110, metadata={"Software": None})
+    figure.savefig(file, dpi=100, metadata={"Software": None})
 
 
 def main() -> None:

@@ -118,6 +118,14 @@ def test_what_ten_times_the_draws_would_find_lies_below_the_upper_end():
         assert len(np.union1d(draws, longer)) - one.n_seen <= one.unseen.high
 
 
+def test_the_upper_end_allows_for_ten_times_the_draws():
+    # ten were found once, and as many are new in each factor e of further draws; as a
+    # Poisson number ten may be sixteen
+    draws = np.repeat(np.arange(60), [1] * 10 + [2] * 20 + [3] * 20 + [9] * 10)
+    (one,) = estimate_completeness(draws, np.zeros(60), (1.0,))
+    assert one.unseen.high > 16.0 * np.log(10.0)
+
+
 @pytest.mark.parametrize(
     ("minima", "energies", "window", "told"),
     [
