@@ -112,7 +112,7 @@ def new_course(search: Search) -> Course:
     """A search that has not begun."""
     comparison = search.run.settings.comparison
     return Course(
-        Pool(search.unit, comparison),
+        Pool(search.unit, comparison.of_first),
         Pool(search.unit, comparison),
         [Tally() for _ in search.slots],
     )

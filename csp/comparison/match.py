@@ -65,13 +65,14 @@ def match_observed(
     observed: Sequence[tuple[str, Crystal]],
     settings: ComparisonSettings,
 ) -> tuple[ObservedMatch, ...]:
-    """For each observed crystal the structure of a landscape most like it.
+    """For each observed crystal the structure of a landscape that stands for it.
 
-    That with most matching molecules and, of these, the smallest RMSD_n; whether it is
-    a match is for :attr:`ObservedMatch.is_found` to say.
+    The lowest in energy of those in which all molecules match, else that with most
+    matching ones and the smallest RMSD_n; which of these it is, is for
+    :attr:`ObservedMatch.is_found` to say.
 
     Args:
-        landscape: Keys and crystals.
+        landscape: Keys and crystals, the lowest in energy first.
         observed: Names and crystals.
         settings: The thresholds.
 
@@ -91,7 +92,9 @@ def match_observed(
         for which, target in enumerate(targets):
             match = compare_packings(target, shells, settings.observed_tolerances)
             leader = best[which]
-            if leader is None or match.rank < leader[1].rank:
+            if leader is None or match.precedence(index) < leader[1].precedence(
+                leader[0]
+            ):
                 best[which] = (index, match)
     return tuple(
         _observed_match(name, crystal, *landscape[found[0]], found[1])

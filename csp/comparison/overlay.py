@@ -54,6 +54,19 @@ class PackingMatch:
         """Sorts the better match first."""
         return (-self.n_matched, self.rmsd)
 
+    def precedence(self, place: int) -> tuple[int, float]:
+        """Sorts the match that counts first, in a list of structures by energy.
+
+        Of structures that match wholly the first in the list counts, as in the blind
+        tests of crystal structure prediction: overlays are generous, and the lowest
+        minimum of those that resemble a crystal is where it relaxes to. Of others, the
+        one that resembles it most.
+
+        Args:
+            place: Of the structure in the list.
+        """
+        return (-self.n_matched, float(place) if self.same else self.rmsd)
+
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:

@@ -57,14 +57,15 @@ def nearest_structures(
     most_overlaid: int,
     progress: Progress,
 ) -> tuple[Nearest, ...]:
-    """For each observed crystal the structure with most matching molecules.
+    """For each observed crystal the structure that stands for it.
 
-    Of these, that with the smallest RMSD. Structures are ordered by the mean difference
+    The lowest in energy of those in which all molecules match, else that with most
+    matching ones and the smallest RMSD. Structures are ordered by the mean difference
     of their scale-free minimum distances from the observed ones, and the first ones are
     overlaid.
 
     Args:
-        landscape: The structures.
+        landscape: The structures, the lowest in energy first.
         observed: Names and crystals.
         criteria: When molecules match.
         most_overlaid: How many structures are overlaid with each.
@@ -114,7 +115,7 @@ def nearest_structures(
             match = compare_packings(
                 target, shells(index, bare=bare), criteria.tolerances
             )
-            if best is None or match.rank < best[1].rank:
+            if best is None or match.precedence(index) < best[1].precedence(best[0]):
                 best = (index, match)
             progress("overlaying", done, len(chosen))
         if best is not None:

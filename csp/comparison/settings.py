@@ -52,6 +52,21 @@ class ComparisonSettings(BaseModel):
         le=2.0,
         description="Overlaid duplicates deviate by less (RMSD_n), Å.",
     )
+    first_surely_same_angstrom: float = Field(
+        default=0.003,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "The same for minima of the first relaxation, Å: two that are nearly one "
+            "there may be two minima of the full force field."
+        ),
+    )
+    first_duplicate_rmsd_angstrom: float = Field(
+        default=0.05,
+        gt=0.0,
+        le=2.0,
+        description="The same for overlaid minima of the first relaxation, Å.",
+    )
     n_molecules: int = Field(
         default=15,
         ge=2,
@@ -85,12 +100,27 @@ class ComparisonSettings(BaseModel):
 
     @model_validator(mode="after")
     def _ordered(self) -> "ComparisonSettings":
+        if self.first_surely_same_angstrom > self.surely_same_angstrom:
+            raise ValueError(
+                f"first_surely_same_angstrom = {self.first_surely_same_angstrom} must "
+                f"not exceed surely_same_angstrom = {self.surely_same_angstrom}"
+            )
         if self.surely_same_angstrom > self.surely_different_angstrom:
             raise ValueError(
                 f"surely_same_angstrom = {self.surely_same_angstrom} must not exceed "
                 f"surely_different_angstrom = {self.surely_different_angstrom}"
             )
         return self
+
+    @property
+    def of_first(self) -> "ComparisonSettings":
+        """The thresholds for minima of the first relaxation."""
+        return self.model_copy(
+            update={
+                "surely_same_angstrom": self.first_surely_same_angstrom,
+                "duplicate_rmsd_angstrom": self.first_duplicate_rmsd_angstrom,
+            }
+        )
 
     @property
     def tolerances(self) -> Tolerances:
