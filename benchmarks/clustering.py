@@ -22,6 +22,7 @@ import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
 from csp import runs, stages
+from csp import search as search_module
 from csp.comparison import duplicates
 from csp.comparison.duplicates import Candidate, DuplicateGroup, extend, unique
 from csp.comparison.invariants import average_minimum_distances
@@ -64,8 +65,8 @@ class Overlays:
 def first_minima(folder: Path) -> tuple[list[Relaxation], dict[str, Crystal]]:
     """The converged first relaxations of the search, and their crystals."""
     run = runs.open_run(SEARCH, folder, ())
-    search = stages.prepare(run, _silent)
-    batches = stages.batches(search)
+    search = search_module.prepare(run, _silent)
+    batches = search_module.batches(search)
     for batch in batches:
         stages.relax_batch(search, batch)
     ends = [

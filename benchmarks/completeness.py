@@ -25,6 +25,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from csp import course as course_module
+from csp import search as search_module
 from csp import stages
 from csp.landscape import distinct
 from csp.packing.accumulation import accumulate, in_step
@@ -64,7 +66,7 @@ def told(stage: str, done: int, total: int) -> None:
         print(f"{stage}: {total} done", flush=True)
 
 
-def draws_of(search: stages.Search, which: str) -> Iterator[Draw]:
+def draws_of(search: search_module.Search, which: str) -> Iterator[Draw]:
     """Of every draw of a finished search, the distinct minimum it ended in.
 
     This is all that the benchmark knows of how searches are stored.
@@ -81,14 +83,14 @@ def draws_of(search: stages.Search, which: str) -> Iterator[Draw]:
         )
     else:
         minima = distinct(
-            ends([part.name for part in stages.finalists(search, told)]),
+            ends([part.name for part in course_module.finalists(search, told)]),
             {label: model.molecule for label, model in search.models.items()},
             settings.comparison,
             settings.landscape.energy_window_kj_per_mol,
             told,
         )
     minimum_of = {name: i for i, end in enumerate(minima) for name in end.draws}
-    for batch in stages.batches(search):
+    for batch in search_module.batches(search):
         for end in ends([batch.name]):
             key = end.packing.key
             minimum = minimum_of.get(str(key), -1)
@@ -277,7 +279,7 @@ def main(folder: Path, settings_files: list[Path]) -> None:
         run = open_run(settings_file, folder / settings_file.stem)
         if not (run.output / "landscape.csv").exists():
             stages.predict(run, told)
-        search = stages.prepare(run, told)
+        search = search_module.prepare(run, told)
         for which in (LANDSCAPE, FIRST):
             name = f"{run.settings.molecule.name}, {which}"
             own = list(draws_of(search, which))

@@ -20,6 +20,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from csp import search as search_module
 from csp import stages
 from csp.landscape import distinct
 from csp.packing.placement import place
@@ -44,7 +45,7 @@ def points(kind: str, seed: int, stream: str, n_draws: int) -> np.ndarray:
 
 
 def ends(
-    search: stages.Search, kind: str, seed: int, n_draws: int, first: int
+    search: search_module.Search, kind: str, seed: int, n_draws: int, first: int
 ) -> Iterator[Relaxation]:
     """Relaxed draws of all streams; their keys count on from ``first``."""
     settings = search.run.settings
@@ -60,7 +61,7 @@ def ends(
 
 
 def minima_of_draws(
-    search: stages.Search, n_draws: int, n_seeds: int, window: float
+    search: search_module.Search, n_draws: int, n_seeds: int, window: float
 ) -> dict[str, list[list[int]]]:
     """Of each kind and seed, the minimum of each draw, streams going forward evenly.
 
@@ -150,7 +151,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     wanted = parser.parse_args()
     run = open_run(wanted.settings, wanted.folder / "run", tuple(wanted.overrides))
-    search = stages.prepare(run, silent)
+    search = search_module.prepare(run, silent)
     minima = minima_of_draws(search, wanted.draws, wanted.seeds, wanted.window)
     curves = {
         kind: np.array([found_after(item) for item in minima[kind]]) for kind in KINDS

@@ -46,7 +46,7 @@ class StopRule:
         for estimate in estimates:
             if estimate.window == self.window:
                 seen, known = estimate.fraction_seen.low, estimate.coverage.low
-                return 100.0 * min(seen, known) >= self.percent
+                return bool(100.0 * min(seen, known) >= self.percent)
         raise InputError(
             f"no estimate for a window of {self.window:g} kJ/mol, which "
             f"stop_when = {str(self)!r} asks for"

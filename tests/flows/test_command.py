@@ -112,14 +112,15 @@ def test_a_signal_while_the_server_starts_leaves_nothing(command):
 @pytest.mark.parametrize(
     ("work", "place"),
     [
-        ("approach", "stages.approach"),
-        ("refine", "stages._WORK['refined']"),
-        ("settle", "stages._WORK['settled']"),
+        ("approach", "search_module.approach"),
+        ("refine", "search_module._WORK['refined']"),
+        ("settle", "search_module._WORK['settled']"),
     ],
 )
 def test_a_piece_that_fails_ends_the_flow_in_one_sentence(command, work, place):
     planted = f"""
-from csp import stages
+from csp import search as search_module
+
 def fail(start, *_):
     raise ZeroDivisionError("planted in {work}")
 {place} = fail

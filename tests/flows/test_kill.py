@@ -10,9 +10,11 @@ STEPS = ("relaxed", "refined", "settled")
 SMALL = ("--set=packing.n_minima=250", "--set=packing.rounds=2")
 TINY = ("--set=packing.n_minima=60", "--set=packing.rounds=2")
 CUT = """
-from csp import stages
-stages._DRAWS_IN_BATCH = 20
-stages._MINIMA_IN_PART = 10
+from csp import search as search_module
+from csp import course as course_module
+
+search_module._DRAWS_IN_BATCH = 20
+course_module._MINIMA_IN_PART = 10
 """
 """Many pieces of work in every step, to be killed in."""
 

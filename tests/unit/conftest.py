@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from csp import course as course_module
 from csp import runs, stages
+from csp import search as search_module
 from csp.conformers.graph import inchi_key
 from csp.conformers.monomers_file import Monomers, read_monomers, write_monomers
 from csp.landscape import Landscape
@@ -31,6 +33,7 @@ space_groups = [12, 14, 61]
 n_minima = 10
 special_share = 3.7
 rounds = 2
+stop_when = ""
 
 [relaxation]
 first_window_kj_per_mol = 15.0
@@ -49,13 +52,13 @@ def _silent(stage: str, done: int, total: int) -> None:
 class FinishedRun:
     settings_file: Path
     output: Path
-    search: stages.Search
+    search: search_module.Search
     landscape: Landscape
 
     @property
-    def course(self) -> stages.Course:
+    def course(self) -> course_module.Course:
         """What its rounds came to."""
-        return stages.finished_course(self.search, _silent)
+        return course_module.finished_course(self.search, _silent)
 
 
 @pytest.fixture(scope="session")

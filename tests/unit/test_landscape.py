@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from csp import course as course_module
 from csp import stages
 from csp.comparison.settings import ComparisonSettings
 from csp.errors import InputError
@@ -66,7 +67,8 @@ def rank(unit, merged):
     def make(ends, window=5.0, observed=None, progress=silent) -> Landscape:
         minima = merged(ends, window, progress)
         known = observed or {}
-        return landscape_of(minima, unit, known, SETTINGS, NOTHING, progress)
+        found_by = (NOTHING, np.zeros(0, int), np.zeros(0))
+        return landscape_of(minima, unit, known, SETTINGS, found_by, progress)
 
     return make
 
@@ -191,7 +193,7 @@ def test_bad_ends_of_refining_and_settling_are_counted(finished, tmp_path):
             content[last]["status"] = "step limit"
         run.store.write(name, content)
     search = replace(finished.search, run=run)
-    course = stages.finished_course(search, silent)
+    course = course_module.finished_course(search, silent)
     landscape = stages.collect(search, course, silent)
     counts = landscape.counts
     assert counts.n_refined == finished.landscape.counts.n_refined - 1

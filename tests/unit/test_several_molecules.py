@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from csp import course as course_module
 from csp import runs, stages
+from csp import search as search_module
 from csp.comparison.reading import read_crystal
 from csp.report.tables import read_csv
 
@@ -82,7 +84,7 @@ def test_a_cocrystal_is_searched_on_all_its_sites(predicted):
     search, landscape = predicted
     sites = {slot.occupation.sites for slot in search.slots}
     assert sites == {"a.i", "i.ii"}
-    course = stages.finished_course(search, silent)
+    course = course_module.finished_course(search, silent)
     assert all(tally.n_valid > 0 for tally in course.tallies)
     assert len(landscape.minima) > 2
 
@@ -136,7 +138,7 @@ def test_a_cocrystal_is_the_same_on_two_workers_and_after_a_stop(
 
 def test_relaxations_of_cocrystals_survive_the_store(predicted):
     search, _ = predicted
-    course = stages.finished_course(search, silent)
+    course = course_module.finished_course(search, silent)
     for end in course.refined.founders.values():
         again = type(end).from_row(json.loads(json.dumps(end.to_row())))
         assert again.to_row() == end.to_row()
@@ -156,7 +158,7 @@ def test_two_independent_molecules_are_searched_on_all_pairs_of_sites(pairs):
 
 def test_two_independent_molecules_may_be_of_two_conformers(pairs):
     search, _ = pairs
-    course = stages.finished_course(search, silent)
+    course = course_module.finished_course(search, silent)
     kinds = {
         tuple(sorted(set(end.packing.conformers)))
         for end in course.first.founders.values()
@@ -188,7 +190,7 @@ def test_a_finished_cocrystal_is_not_computed_again(predicted, monkeypatch):
     def fail(*_: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(stages, "approach", fail)
-    monkeypatch.setattr(stages, "_WORK", {"refined": fail, "settled": fail})
+    monkeypatch.setattr(search_module, "approach", fail)
+    monkeypatch.setattr(search_module, "_WORK", {"refined": fail, "settled": fail})
     again = stages.predict(replace(search.run), silent)[1]
     assert [m.identity for m in again.minima] == [m.identity for m in landscape.minima]

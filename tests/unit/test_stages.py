@@ -10,7 +10,9 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
+from csp import course as course_module
 from csp import runs, stages
+from csp import search as search_module
 from csp.errors import InputError, StoreError
 from csp.packing.plan import Tally
 from csp.records import Relaxation
@@ -53,17 +55,19 @@ def copied_small(small, tmp_path) -> Path:
     return Path(shutil.copytree(small / "run", tmp_path / "run"))
 
 
-def followed(search: stages.Search) -> tuple[list[stages.Step], stages.Course]:
+def followed(
+    search: search_module.Search,
+) -> tuple[list[search_module.Step], course_module.Course]:
     """The steps of a search, all pieces done, and what it came to."""
-    course, found = stages.new_course(search), []
-    for step in stages.steps(search, course, silent):
+    course, found = course_module.new_course(search), []
+    for step in course_module.steps(search, course, silent):
         found.append(step)
         for piece in step.pieces:
-            stages.do(search, piece)
+            search_module.do(search, piece)
     return found, course
 
 
-def slot_of(search: stages.Search, number: int, sites: str) -> int:
+def slot_of(search: search_module.Search, number: int, sites: str) -> int:
     """Index of an occupation."""
     (index,) = [
         index
@@ -92,7 +96,7 @@ def test_batches_cover_every_draw_of_every_slot_once(finished):
     tallies = [Tally() for _ in search.slots]
     drawn, names = [], []
     for draws in rounds:
-        batches = stages.batches(search, draws, tallies)
+        batches = search_module.batches(search, draws, tallies)
         drawn += [
             (batch.slot, draw)
             for batch in batches
@@ -117,7 +121,7 @@ def test_batches_cover_every_draw_of_every_slot_once(finished):
 def test_a_long_search_is_cut_into_a_thousand_pieces_at_most_a_round(finished):
     search = finished.search
     draws = [10_000_000] * len(search.slots)
-    batches = stages.batches(search, draws, [Tally() for _ in search.slots])
+    batches = search_module.batches(search, draws, [Tally() for _ in search.slots])
     assert 500 < len(batches) <= 1000 + len(search.slots)
 
 
@@ -128,8 +132,12 @@ def test_every_slot_has_what_was_wanted_of_it(finished):
         assert tally.n_valid == slot.n_minima
         assert tally.n_drawn >= tally.n_valid
     drawn = [Relaxation.from_row(row) for row in rows_of(finished.output, "relaxed")]
-    assert sorted(end.name for end in drawn) == sorted(course.draws)
-    assert len(set(course.draws)) == len(course.draws)
+    assert sorted(end.name for end in drawn) == sorted(
+        [str(key) for key in course.draws]
+    )
+    assert len(set([str(key) for key in course.draws])) == len(
+        [str(key) for key in course.draws]
+    )
     assert sum(tally.n_drawn for tally in course.tallies) == len(drawn)
 
 
@@ -146,8 +154,8 @@ def rows_of(output: Path, step: str) -> list[dict]:
 def test_a_draw_is_relaxed_the_same_alone_and_in_a_batch(finished):
     search = finished.search
     slot = slot_of(search, 14, "e")
-    together = list(stages.relaxed(search, stages.Batch(slot, 0, 4, "")))
-    (alone,) = stages.relaxed(search, stages.Batch(slot, 2, 1, ""))
+    together = list(search_module.relaxed(search, search_module.Batch(slot, 0, 4, "")))
+    (alone,) = search_module.relaxed(search, search_module.Batch(slot, 2, 1, ""))
     assert alone.to_row() == together[2].to_row()
     assert alone.to_row() != together[1].to_row()
 
@@ -157,15 +165,15 @@ def test_stored_relaxations_are_those_computed(finished):
     name = min((finished.output / "store" / "relaxed").glob("014-e-*")).stem
     stored = list(search.run.store.read(f"relaxed/{name}"))
     slot = slot_of(search, 14, "e")
-    (again,) = stages.relaxed(search, stages.Batch(slot, 2, 1, ""))
+    (again,) = search_module.relaxed(search, search_module.Batch(slot, 2, 1, ""))
     assert stored[2] == again.to_row()
     assert Relaxation.from_row(stored[2]).to_row() == stored[2]
 
 
 def test_a_finished_piece_is_not_computed_again(finished, copied, monkeypatch):
-    monkeypatch.setattr(stages, "relaxed", fail)
-    monkeypatch.setattr(stages.Pool, "add", fail)
-    monkeypatch.setattr(stages, "_WORK", {"refined": fail, "settled": fail})
+    monkeypatch.setattr(search_module, "relaxed", fail)
+    monkeypatch.setattr(course_module.Pool, "add", fail)
+    monkeypatch.setattr(search_module, "_WORK", {"refined": fail, "settled": fail})
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     before = fingerprints(copied / "store")
     found, course = followed(search)
@@ -175,9 +183,9 @@ def test_a_finished_piece_is_not_computed_again(finished, copied, monkeypatch):
 
 def test_a_course_read_again_is_the_course_that_was_followed(make_case, tmp_path):
     run = runs.open_run(make_case(), tmp_path / "run", SMALL)
-    search = stages.prepare(run, silent)
+    search = search_module.prepare(run, silent)
     _, first = followed(search)
-    second = stages.finished_course(search, silent)
+    second = course_module.finished_course(search, silent)
     for name in ("tallies", "draws", "endings", "n_refined", "n_rounds"):
         assert getattr(second, name) == getattr(first, name), name
     assert first.draws_to() == second.draws_to()
@@ -220,7 +228,7 @@ def test_ranking_by_other_settings_makes_new_lists_and_leaves_the_old(
     small, copied_small, monkeypatch, overrides, lists
 ):
     settings_file, copied = small / "quick.toml", copied_small
-    monkeypatch.setattr(stages, "relaxed", fail)
+    monkeypatch.setattr(search_module, "relaxed", fail)
     before = fingerprints(copied / "store")
     stages.predict(runs.open_run(settings_file, copied, (*SMALL, *overrides)), silent)
     after = fingerprints(copied / "store")
@@ -343,8 +351,8 @@ def test_the_same_search_goes_on_under_another_path(case, finished, copied):
 @pytest.fixture
 def cut_small(monkeypatch):
     """Several pieces of work in every step."""
-    monkeypatch.setattr(stages, "_DRAWS_IN_BATCH", 3)
-    monkeypatch.setattr(stages, "_MINIMA_IN_PART", 3)
+    monkeypatch.setattr(search_module, "_DRAWS_IN_BATCH", 3)
+    monkeypatch.setattr(course_module, "_MINIMA_IN_PART", 3)
 
 
 @pytest.mark.parametrize(
@@ -389,8 +397,8 @@ def test_runs_that_die_again_and_again_lose_no_finished_piece(
     output = tmp_path / "run"
     left, died_in = 0, []
 
-    def dying_work(name):
-        work = getattr(stages, name)
+    def dying_work(module, name):
+        work = getattr(module, name)
 
         def call(*arguments):
             nonlocal left
@@ -402,16 +410,17 @@ def test_runs_that_die_again_and_again_lose_no_finished_piece(
 
         return call
 
-    def dying(name):
-        monkeypatch.setattr(stages, name, dying_work(name))
-
-    for name in ("approach", "distinct", "landscape_of"):
-        dying(name)
+    for module, name in (
+        (search_module, "approach"),
+        (stages, "distinct"),
+        (stages, "landscape_of"),
+    ):
+        monkeypatch.setattr(module, name, dying_work(module, name))
     monkeypatch.setattr(
-        stages,
+        search_module,
         "_WORK",
         {
-            step: dying_work(name)
+            step: dying_work(search_module, name)
             for step, name in (("refined", "refine"), ("settled", "settle"))
         },
     )
@@ -439,7 +448,7 @@ def test_no_minimum_is_in_two_pieces_and_none_is_left_out(finished, copied, cut_
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     found, _ = followed(search)
     for step in found:
-        if not isinstance(step.pieces[0], stages.Part):
+        if not isinstance(step.pieces[0], search_module.Part):
             continue
         (source,) = {part.source for part in step.pieces}
         places = [part.first + k for part in step.pieces for k in range(part.count)]
@@ -451,18 +460,18 @@ def test_a_piece_holds_what_became_of_its_own_minima(finished, copied, cut_small
     """One part of a list, done alone, is that part of the whole list done."""
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     store = search.run.store
-    course = stages.new_course(search)
+    course = course_module.new_course(search)
     n_parts = 0
-    for step in stages.steps(search, course, silent):
+    for step in course_module.steps(search, course, silent):
         for piece in step.pieces:
-            if not isinstance(piece, stages.Part):
-                stages.do(search, piece)
+            if not isinstance(piece, search_module.Part):
+                search_module.do(search, piece)
                 continue
             n_parts += 1
             whole = max(
                 copied.glob(f"store/{piece.step}/{piece.source}-000000-*"), key=len_of
             )
-            stages.do(search, piece)
+            search_module.do(search, piece)
             name = whole.relative_to(store.folder).with_suffix("").as_posix()
             rows = list(store.read(name, slice(piece.first, piece.first + piece.count)))
             assert list(store.read(piece.name)) == rows
@@ -505,9 +514,11 @@ def test_a_piece_that_fails_ends_the_search(
         raise ZeroDivisionError("planted")
 
     if step == "relaxed":
-        monkeypatch.setattr(stages, "approach", fail_at)
+        monkeypatch.setattr(search_module, "approach", fail_at)
     else:
-        monkeypatch.setattr(stages, "_WORK", {**stages._WORK, step: fail_at})
+        monkeypatch.setattr(
+            search_module, "_WORK", {**search_module._WORK, step: fail_at}
+        )
     run = runs.open_run(case, tmp_path / "run", SMALL)
     pieces = {}
 
@@ -530,7 +541,7 @@ def test_a_landscape_is_not_collected_from_an_unfinished_search(finished, copied
         path.unlink()
     search = replace(finished.search, run=replace(finished.search.run, output=copied))
     with pytest.raises(StoreError, match="run the same command again"):
-        stages.collect(search, stages.finished_course(search, silent), silent)
+        stages.collect(search, course_module.finished_course(search, silent), silent)
 
 
 def test_the_order_opens_the_same_run_again(finished):

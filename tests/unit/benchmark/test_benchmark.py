@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 from typer.testing import CliRunner
 
-from csp import stages
+from csp import search as search_module
 from csp.benchmark.minimum import observed_minimum, rank_of
 from csp.benchmark.rows import Row, row_of
 from csp.benchmark.usage import Meter
@@ -113,7 +113,7 @@ def test_a_row_says_what_the_search_itself_says(done):
 
 
 def test_finished_rows_are_not_made_again(crystals, copied, monkeypatch):
-    monkeypatch.setattr(stages, "prepare", fail)
+    monkeypatch.setattr(search_module, "prepare", fail)
     result = call(crystals, "-o", copied, "--json")
     assert result.exit_code == 0
     before = json.loads((copied / "benchmark.json").read_text())
@@ -145,7 +145,7 @@ def test_a_folder_of_another_crystal_is_refused(crystals, copied, tmp_path):
 def test_a_row_ranked_by_other_settings_is_made_again_from_the_search(
     crystals, copied, monkeypatch
 ):
-    monkeypatch.setattr(stages, "relaxed", fail)
+    monkeypatch.setattr(search_module, "relaxed", fail)
     window = "landscape.energy_window_kj_per_mol=6"
     result = call(crystals, "-o", copied, "--json", "--set", window)
     assert result.exit_code == 0
@@ -167,7 +167,7 @@ def test_a_stopped_benchmark_goes_on_and_counts_both_sessions(
     output = tmp_path / "out"
     chosen = ("-o", output, "--json", "--molecules", "beta")
     with monkeypatch.context() as patch:
-        patch.setattr(stages, "settle", stop)
+        patch.setattr(search_module, "settle", stop)
         assert call(crystals, *chosen).exit_code != 0
     assert not (output / "beta" / "row.json").exists()
     result = call(crystals, *chosen)
