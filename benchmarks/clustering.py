@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from csp import runs, stages
+from csp import runs
 from csp import search as search_module
 from csp.comparison import duplicates
 from csp.comparison.duplicates import Candidate, DuplicateGroup, extend, unique
@@ -32,6 +32,7 @@ from csp.comparison.shells import PackingShells, packing_shells
 from csp.crystal import Crystal
 from csp.geometry import quaternion_from_uniform, rotation_from_quaternion
 from csp.packing.expansion import crystal_of
+from csp.packing.plan import Tally
 from csp.records import Relaxation, Status
 
 ROOT = Path(__file__).parents[1]
@@ -66,20 +67,18 @@ def first_minima(folder: Path) -> tuple[list[Relaxation], dict[str, Crystal]]:
     """The converged first relaxations of the search, and their crystals."""
     run = runs.open_run(SEARCH, folder, ())
     search = search_module.prepare(run, _silent)
-    batches = search_module.batches(search)
+    tallies = [Tally() for _ in search.slots]
+    wanted = [slot.n_minima for slot in search.slots]
+    batches = search_module.batches(search, wanted, tallies)
     for batch in batches:
-        stages.relax_batch(search, batch)
+        search_module.do(search, batch)
     ends = [
         Relaxation.from_row(row)
         for batch in batches
         for row in run.store.read(batch.name)
     ]
     ends = [end for end in ends if end.status is Status.CONVERGED]
-    molecules = {label: model.molecule for label, model in search.models.items()}
-    crystals = {
-        str(end.packing.key): crystal_of(end.packing, molecules[end.packing.conformer])
-        for end in ends
-    }
+    crystals = {end.name: crystal_of(end.packing, search.unit) for end in ends}
     return ends, crystals
 
 

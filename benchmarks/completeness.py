@@ -25,17 +25,16 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from csp import course as course_module
-from csp import search as search_module
 from csp import stages
+from csp.course import finalists, finished_course, relaxations_of
 from csp.landscape import distinct
 from csp.packing.accumulation import accumulate, in_step
 from csp.packing.completeness import WINDOWS, Completeness, estimate_completeness
 from csp.packing.stop_rule import StopRule
-from csp.records import Relaxation
 from csp.report.completeness_figure import completeness_png
 from csp.report.completeness_text import completeness_sentences
 from csp.runs import open_run
+from csp.search import Search, prepare
 
 PARTS = (200, 100, 40, 20, 10)
 LANDSCAPE, FIRST = "landscape", "first relaxations"
@@ -66,36 +65,32 @@ def told(stage: str, done: int, total: int) -> None:
         print(f"{stage}: {total} done", flush=True)
 
 
-def draws_of(search: search_module.Search, which: str) -> Iterator[Draw]:
+def draws_of(search: Search, which: str) -> Iterator[Draw]:
     """Of every draw of a finished search, the distinct minimum it ended in.
 
     This is all that the benchmark knows of how searches are stored.
     """
-    store = search.run.store
     settings = search.run.settings
-
-    def ends(names: list[str]) -> list[Relaxation]:
-        return [Relaxation.from_row(row) for name in names for row in store.read(name)]
-
+    course = finished_course(search, told)
     if which == FIRST:
-        minima = ends(
-            list(dict.fromkeys(p.source for p in stages.shortlist(search, told)))
-        )
+        minima = list(course.first.founders.values())
+        draws = course.first.members()
+        minimum_of = {
+            draw: i for i, end in enumerate(minima) for draw in draws[end.name]
+        }
     else:
         minima = distinct(
-            ends([part.name for part in course_module.finalists(search, told)]),
-            {label: model.molecule for label, model in search.models.items()},
+            relaxations_of(search, [part.name for part in finalists(search, course)]),
+            search.unit,
             settings.comparison,
             settings.landscape.energy_window_kj_per_mol,
             told,
         )
-    minimum_of = {name: i for i, end in enumerate(minima) for name in end.draws}
-    for batch in search_module.batches(search):
-        for end in ends([batch.name]):
-            key = end.packing.key
-            minimum = minimum_of.get(str(key), -1)
-            energy = minima[minimum].lattice_energy if minimum >= 0 else 0.0
-            yield Draw(f"{key.space_group}{key.site}", key.draw, minimum, energy)
+        minimum_of = {name: i for i, end in enumerate(minima) for name in end.draws}
+    for key in course.draws:
+        minimum = minimum_of.get(str(key), -1)
+        energy = minima[minimum].lattice_energy if minimum >= 0 else 0.0
+        yield Draw(f"{key.space_group}{key.sites}", key.draw, minimum, energy)
 
 
 def claims(search: str, draws: list[Draw], energies: np.ndarray) -> Iterator[Claim]:
@@ -279,7 +274,7 @@ def main(folder: Path, settings_files: list[Path]) -> None:
         run = open_run(settings_file, folder / settings_file.stem)
         if not (run.output / "landscape.csv").exists():
             stages.predict(run, told)
-        search = search_module.prepare(run, told)
+        search = prepare(run, told)
         for which in (LANDSCAPE, FIRST):
             name = f"{run.settings.molecule.name}, {which}"
             own = list(draws_of(search, which))

@@ -20,16 +20,17 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from csp import search as search_module
-from csp import stages
 from csp.landscape import distinct
-from csp.packing.placement import place
-from csp.packing.sampling import DIMENSIONS, as_point, sobol_points
+from csp.packing.placement import place, places_of
+from csp.packing.sampling import as_point, sobol_points
 from csp.randomness import generator_of
 from csp.records import CrystalKey, Relaxation
 from csp.relaxation.rigid_body import approach
 from csp.runs import open_run
+from csp.search import Search, prepare
 
+_DIMENSIONS = 13
+"""Of a draw of one molecule."""
 KINDS = ("Sobol", "pseudo-random")
 
 
@@ -41,27 +42,26 @@ def points(kind: str, seed: int, stream: str, n_draws: int) -> np.ndarray:
     """The rows of one stream, of either kind."""
     if kind == "Sobol":
         return sobol_points(seed, stream, 0, n_draws)
-    return generator_of(kind, seed, stream).random((n_draws, DIMENSIONS))
+    return generator_of(kind, seed, stream).random((n_draws, _DIMENSIONS))
 
 
 def ends(
-    search: search_module.Search, kind: str, seed: int, n_draws: int, first: int
+    search: Search, kind: str, seed: int, n_draws: int, first: int
 ) -> Iterator[Relaxation]:
     """Relaxed draws of all streams; their keys count on from ``first``."""
     settings = search.run.settings
-    for group, site, molecules in stages.slots(search):
-        if not (site.is_general or settings.packing.n_draws_special):
-            continue
-        rows = points(kind, seed, f"{group.number}{site.letter}", n_draws)
+    for slot in search.slots:
+        number, sites = slot.occupation.space_group, slot.occupation.sites
+        places = places_of(slot.occupation, search.unit)
+        rows = points(kind, seed, f"{number}{sites}", n_draws)
         for draw, row in enumerate(rows, start=first):
-            key = CrystalKey(group.number, site.letter, draw)
-            packing = place(key, as_point(row), group, molecules, settings.packing)
-            model = search.models[packing.conformer]
-            yield approach(packing, model, settings.relaxation)
+            key = CrystalKey(number, sites, draw)
+            packing = place(key, as_point(row), places, settings.packing)
+            yield approach(packing, search.model, settings.relaxation)
 
 
 def minima_of_draws(
-    search: search_module.Search, n_draws: int, n_seeds: int, window: float
+    search: Search, n_draws: int, n_seeds: int, window: float
 ) -> dict[str, list[list[int]]]:
     """Of each kind and seed, the minimum of each draw, streams going forward evenly.
 
@@ -78,9 +78,8 @@ def minima_of_draws(
                 store.write(name, (end.to_row() for end in own))
             relaxed += map(Relaxation.from_row, store.read(name))
             print(f"{kind} points, seed {seed}: done", flush=True)
-    molecules = {label: model.molecule for label, model in search.models.items()}
     comparison = search.run.settings.comparison
-    found = distinct(relaxed, molecules, comparison, window, silent)
+    found = distinct(relaxed, search.unit, comparison, window, silent)
     minimum_of = {name: i for i, end in enumerate(found) for name in end.draws}
     result: dict[str, list[list[int]]] = {
         kind: [[] for _ in range(n_seeds)] for kind in KINDS
@@ -151,7 +150,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     wanted = parser.parse_args()
     run = open_run(wanted.settings, wanted.folder / "run", tuple(wanted.overrides))
-    search = search_module.prepare(run, silent)
+    search = prepare(run, silent)
     minima = minima_of_draws(search, wanted.draws, wanted.seeds, wanted.window)
     curves = {
         kind: np.array([found_after(item) for item in minima[kind]]) for kind in KINDS

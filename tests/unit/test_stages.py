@@ -132,12 +132,8 @@ def test_every_slot_has_what_was_wanted_of_it(finished):
         assert tally.n_valid == slot.n_minima
         assert tally.n_drawn >= tally.n_valid
     drawn = [Relaxation.from_row(row) for row in rows_of(finished.output, "relaxed")]
-    assert sorted(end.name for end in drawn) == sorted(
-        [str(key) for key in course.draws]
-    )
-    assert len(set([str(key) for key in course.draws])) == len(
-        [str(key) for key in course.draws]
-    )
+    assert sorted(end.name for end in drawn) == sorted(map(str, course.draws))
+    assert len(set(course.draws)) == len(course.draws)
     assert sum(tally.n_drawn for tally in course.tallies) == len(drawn)
 
 
