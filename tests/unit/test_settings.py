@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from csp.errors import InputError
+from csp.packing.presets import PRESETS
 from csp.settings import Settings, differences, load_settings, template
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -20,7 +21,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
 KEYS = [(s, key) for s, model in SECTIONS.items() for key in model.model_fields]
 NUMBERS = (int, float)
 REQUIRED = {"molecule": {"source": "NC(N)=O", "name": "urea"}}
-OTHERS = {"charge": 1, "independent": [1, 2]}
+OTHERS = {
+    "stop_when": "90 % of minima within 3 kJ/mol seen",
+    "charge": 1,
+    "independent": [1, 2],
+}
 """Values of keys that a change of their default does not give."""
 UNSEEN = ("monomers", "preset", "stop_when")
 """Keys that no stored result depends on."""
@@ -30,7 +35,7 @@ IDENTITY = ("molecule", "packing", "potential", "relaxation")
 @pytest.fixture
 def urea(tmp_path) -> Path:
     path = tmp_path / "urea.toml"
-    path.write_text(template("NC(N)=O", "urea"), encoding="utf-8")
+    path.write_text(template(["NC(N)=O"], "urea"), encoding="utf-8")
     return path
 
 
@@ -83,7 +88,7 @@ def test_no_number_goes_without_bounds(section, key):
 
 
 def test_the_template_has_every_key_its_meaning_and_its_bounds():
-    text = template("NC(N)=O", "urea")
+    text = template(["NC(N)=O"], "urea")
     joined = " ".join(text.replace("\n#", " ").split())
     section = ""
     seen = []
@@ -121,7 +126,7 @@ def test_values_shown_in_comments_are_the_defaults(urea):
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 @example('"\\\x00\x7f\u2028\U0001f48e')
 def test_any_name_survives_the_template(name):
-    table = tomllib.loads(template("NC(N)=O", name))
+    table = tomllib.loads(template(["NC(N)=O"], name))
     assert table["molecule"]["name"] == name
 
 
@@ -185,7 +190,11 @@ def test_the_template_shows_the_presets_and_what_they_fill(urea):
     changed = text.replace('# preset = "standard"', 'preset = "quick"')
     urea.write_text(changed, encoding="utf-8")
     quick = load_settings(urea).packing
-    assert (quick.preset, quick.n_minima, quick.rounds) == ("quick", 4000, 4)
+    assert (quick.preset, quick.n_minima, quick.rounds) == (
+        "quick",
+        PRESETS["quick"].n_minima,
+        4,
+    )
     over = load_settings(urea, ["packing.n_minima=7"]).packing
     assert (over.n_minima, over.space_groups) == (7, quick.space_groups)
 

@@ -21,8 +21,9 @@ from csp.records import Status
 DATA = Path(__file__).parents[3] / "data" / "oxalic_acid"
 SMALL = (
     "packing.space_groups=[14, 61]",
-    "packing.n_draws=1",
-    "packing.n_draws_special=8",
+    "packing.n_minima=2",
+    "packing.special_share=8",
+    "packing.rounds=2",
     "relaxation.first_window_kj_per_mol=15",
     "landscape.energy_window_kj_per_mol=12",
 )
@@ -129,9 +130,9 @@ def test_the_table_names_every_crystal_and_reason(crystals, copied):
 
 
 def test_a_search_of_other_settings_is_refused(crystals, copied):
-    result = call(crystals, "-o", copied, "--set", "packing.n_draws=3")
+    result = call(crystals, "-o", copied, "--set", "packing.n_minima=3")
     assert result.exit_code == 2
-    assert "packing.n_draws was 1 and is now 3" in result.stderr
+    assert "packing.n_minima was 2 and is now 3" in result.stderr
 
 
 def test_a_folder_of_another_crystal_is_refused(crystals, copied, tmp_path):
@@ -183,8 +184,8 @@ def test_a_stopped_benchmark_goes_on_and_counts_both_sessions(
     [
         (["--molecules", "alfa"], "holds alpha, beta, gone"),
         (["--set", "landscape.observed={}"], "sets landscape.observed"),
-        (["--set", "packing.n_drows=3"], "did you mean packing.n_draws"),
-        (["--preset", "quick"], "packing.preset"),
+        (["--set", "packing.n_minims=3"], "did you mean packing.n_minima"),
+        (["--preset", "fast"], "packing.preset"),
     ],
 )
 def test_a_wrong_wish_is_one_sentence(crystals, tmp_path, words, message):
@@ -203,11 +204,13 @@ def test_a_folder_without_crystals_is_refused(tmp_path):
 def known(finished):
     search = finished.search
     return observed_minimum(
-        search.observed["alpha"], search.molecules, search.run.settings
+        search.observed["alpha"],
+        list(search.unit.molecules.values()),
+        search.run.settings,
     )
 
 
-def row_without(finished, known, n_draws=1, **changes) -> Row:
+def row_without(finished, known, is_searched=True, **changes) -> Row:
     """The row of alpha in a landscape that lacks it."""
     landscape = finished.landscape
     settings = finished.search.run.settings
@@ -216,7 +219,7 @@ def row_without(finished, known, n_draws=1, **changes) -> Row:
     packing = replace(match.packing, n_matched=14)
     lost = replace(match, key=rest[0].identity, packing=packing)
     without = replace(landscape, minima=rest, observed=(lost,))
-    searched = {("Pbca", 0.5), ("Pbca", 1.0)} if n_draws else {("P2₁/c", 1.0)}
+    searched = {("Pbca", 0.5), ("Pbca", 1.0)} if is_searched else {("P2₁/c", 1.0)}
     known = replace(known, **changes)
     return row_of("alpha", without, known, settings, searched)
 
@@ -244,7 +247,7 @@ def test_a_match_that_is_not_the_minimum_below_the_crystal(finished, known):
 
 
 def test_a_minimum_outside_the_space_searched(finished, known):
-    row = row_without(finished, known, n_draws=0)
+    row = row_without(finished, known, is_searched=False)
     assert "outside the space groups and Z′ searched" in row.explanation
 
 

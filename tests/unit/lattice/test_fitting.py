@@ -51,7 +51,7 @@ def test_a_minimum_has_its_energy_however_it_is_described(
     minimum = finished.landscape.minima[which]
     turn = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
     crystal = described(minimum.crystal, basis, -turn if is_mirrored else turn, seed)
-    given_ = fitted(crystal, finished.search.molecules, POTENTIAL)
+    given_ = fitted(crystal, list(finished.search.unit.molecules.values()), POTENTIAL)
     assert given_.largest_misfit < 2e-3
     end = relaxed(given_, RelaxationSettings(), settles=False)
     assert end.status is Status.CONVERGED
@@ -59,7 +59,7 @@ def test_a_minimum_has_its_energy_however_it_is_described(
 
 
 def test_the_conformer_that_fits_is_taken_and_paid_for(finished, minima):
-    molecules = finished.search.molecules
+    molecules = list(finished.search.unit.molecules.values())
     used = {minimum.conformer: minimum for minimum in minima}
     assert len(used) > 1
     for label, minimum in used.items():
@@ -74,7 +74,8 @@ def test_a_crystal_pushed_off_its_minimum_returns_there(finished, minima):
     fractional = lowest.crystal.positions @ np.linalg.inv(lowest.crystal.cell)
     crystal = replace(lowest.crystal, cell=cell, positions=fractional @ cell)
     end = relaxed(
-        fitted(crystal, finished.search.molecules, POTENTIAL), RelaxationSettings()
+        fitted(crystal, list(finished.search.unit.molecules.values()), POTENTIAL),
+        RelaxationSettings(),
     )
     assert end.status is Status.CONVERGED
     assert not end.has_lost_symmetry
@@ -85,7 +86,7 @@ def test_a_crystal_pushed_off_its_minimum_returns_there(finished, minima):
 def test_molecules_without_the_symmetry_of_their_site_are_free(finished):
     """A conformer without an inversion centre where the crystal has one."""
     alpha = finished.search.observed["alpha"]
-    molecules = finished.search.molecules
+    molecules = list(finished.search.unit.molecules.values())
     bent = [
         molecule
         for molecule in molecules
@@ -103,4 +104,4 @@ def test_a_crystal_of_another_compound_is_refused(finished):
     numbers = np.where(alpha.atomic_numbers == 8, 16, alpha.atomic_numbers)
     other = replace(alpha, atomic_numbers=numbers)
     with pytest.raises(InputError, match="none of the search's"):
-        fitted(other, finished.search.molecules, POTENTIAL)
+        fitted(other, list(finished.search.unit.molecules.values()), POTENTIAL)

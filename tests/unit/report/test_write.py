@@ -5,7 +5,14 @@ from csp.errors import InputError
 from csp.report.tables import landscape_rows
 from csp.report.write import write_outputs
 
-FILES = ["landscape.csv", "landscape.db", "landscape.png", "report.md", "structures"]
+FILES = [
+    "completeness.png",
+    "landscape.csv",
+    "landscape.db",
+    "landscape.png",
+    "report.md",
+    "structures",
+]
 
 
 def test_all_files_are_there_and_no_other(finished):
