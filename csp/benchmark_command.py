@@ -112,8 +112,6 @@ def _tell(rows: "list[csp.benchmark.rows.Row]", output: Path) -> None:
         if row.explanation:
             sentence = f"{row.name}: {row.explanation}"
             console.print(escape(sentence), highlight=False, soft_wrap=True)
-    if all(row.completeness is None for row in rows):
-        console.print("completeness: not computed")
     shown = escape(str(output))
     console.print(
         f"\nwrote benchmark.csv and benchmark.json, and a search for each crystal, to "

@@ -86,7 +86,7 @@ def random_crystal(
     """Without settings the sums are those of the press."""
     group = space_group(number)
     draw = rng.random(9)
-    point = Point(0.0, draw[:2], draw[3:6], draw[6:], draw[6:], 0.0)
+    point = Point(0.0, draw[:2], draw[3:6], ())
     cell = sample_cell(group.lattice, point, 1.3)
     cartesian = cartesian_rotations(group, cell)
     chosen = [group.sites[rng.integers(len(group.sites))] for _ in range(n_bodies)]
@@ -152,8 +152,12 @@ def moved(problem, *, strain=None, shift=None, turn=None):
     return cell_energy(cell, centres, rotations, problem.images, problem.tables)
 
 
-def check(problem, rng):
-    """Compare the three kinds of derivatives with the differences of the energy."""
+def check(problem, rng, most_doubtful=1e-5):
+    """Compare the three kinds of derivatives with the differences of the energy.
+
+    Differences that change by more than ``most_doubtful`` when the step is doubled have
+    met a wall or the end of a sum, where the force has a kink.
+    """
     result = moved(problem)
     copies = problem.images.copies[:, None]
     n_bodies = len(problem.centres)
@@ -181,7 +185,7 @@ def check(problem, rng):
         parts = sum(abs(value) for value in result.terms.values())
         scale = max(abs(analytic), np.abs(result.strain).max(), 0.01 * parts, 1.0)
         # a wall met on the way bends the force, or makes it jump
-        assume(abs(doubt) < 1e-5 * scale)
+        assume(abs(doubt) < most_doubtful * scale)
         assert_allclose(numeric, analytic, rtol=0, atol=1e-6 * scale, err_msg=kind)
 
 
@@ -223,7 +227,8 @@ def test_gradient_where_sums_end_site_by_site(number, seed):
     settings = SplinedSettings(**SETTINGS.model_dump())
     problem = random_crystal(rng, number, 1, 14.0, settings=settings)
     assert problem.tables[0].rank == 4
-    check(problem, rng)
+    # a cubic's curvature ends at both of its ends: the force has kinks there
+    check(problem, rng, most_doubtful=1e-6)
 
 
 @given(number=st.sampled_from(GROUPS), seed=SEEDS)

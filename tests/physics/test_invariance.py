@@ -72,7 +72,7 @@ def random_body(rng, n):
 
 def random_cell(rng, lattice, volume):
     draw = rng.random(8)
-    point = Point(0.0, draw[:2], draw[2:5], draw[5:], draw[5:], 0.0)
+    point = Point(0.0, draw[:2], draw[2:5], ())
     cell = sample_cell(lattice, point, 1.3)
     return cell * np.cbrt(volume / np.linalg.det(cell))
 

@@ -82,7 +82,7 @@ def draw(rng, number, bodies):
     n_sites = sum(len(body.types) for body in bodies) * group.order
     for _ in range(1000):
         u = rng.random(8)
-        point = Point(0.0, u[:2], u[2:5], u[5:], u[5:], 0.0)
+        point = Point(0.0, u[:2], u[2:5], ())
         cell = sample_cell(group.lattice, point, 1.3)
         cell *= np.cbrt(14.0 * n_sites / np.linalg.det(cell))
         crystal = rigid_crystal(

@@ -267,7 +267,7 @@ def kinds_of(rotations):
 def special_sites():
     """One special position of each class of site symmetry."""
     ones = np.full(3, 0.5)
-    point = Point(0.0, ones[:2], ones, ones, ones, 0.0)
+    point = Point(0.0, ones[:2], ones, ())
     found = {}
     for number in range(2, 231):
         group = space_group(number)

@@ -60,7 +60,7 @@ def test_a_minimum_has_its_energy_however_it_is_described(
 
 def test_the_conformer_that_fits_is_taken_and_paid_for(finished, minima):
     molecules = list(finished.search.unit.molecules.values())
-    used = {minimum.conformer: minimum for minimum in minima}
+    used = {minimum.conformers[0]: minimum for minimum in minima}
     assert len(used) > 1
     for label, minimum in used.items():
         found = fitted(minimum.crystal, molecules, POTENTIAL)

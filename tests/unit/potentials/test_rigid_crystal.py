@@ -39,7 +39,7 @@ CELLS = {2: 6, 14: 4, 61: 3, 62: 3, 88: 2, 113: 2, 148: 2, 152: 2, 205: 1, 221: 
 
 def cell_of(number, rng, volume=400.0):
     draw = rng.random(11)
-    point = Point(0.0, draw[:2], draw[2:5], draw[5:8], draw[8:], 0.0)
+    point = Point(0.0, draw[:2], draw[2:5], ())
     cell = sample_cell(space_group(number).lattice, point, 1.3)
     return cell * np.cbrt(volume / np.linalg.det(cell))
 
