@@ -100,11 +100,6 @@ class ComparisonSettings(BaseModel):
 
     @model_validator(mode="after")
     def _ordered(self) -> "ComparisonSettings":
-        if self.first_surely_same_angstrom > self.surely_same_angstrom:
-            raise ValueError(
-                f"first_surely_same_angstrom = {self.first_surely_same_angstrom} must "
-                f"not exceed surely_same_angstrom = {self.surely_same_angstrom}"
-            )
         if self.surely_same_angstrom > self.surely_different_angstrom:
             raise ValueError(
                 f"surely_same_angstrom = {self.surely_same_angstrom} must not exceed "
@@ -114,11 +109,12 @@ class ComparisonSettings(BaseModel):
 
     @property
     def of_first(self) -> "ComparisonSettings":
-        """The thresholds for minima of the first relaxation."""
+        """The thresholds for minima of the first relaxation, never looser."""
+        sure, near = self.first_surely_same_angstrom, self.first_duplicate_rmsd_angstrom
         return self.model_copy(
             update={
-                "surely_same_angstrom": self.first_surely_same_angstrom,
-                "duplicate_rmsd_angstrom": self.first_duplicate_rmsd_angstrom,
+                "surely_same_angstrom": min(sure, self.surely_same_angstrom),
+                "duplicate_rmsd_angstrom": min(near, self.duplicate_rmsd_angstrom),
             }
         )
 

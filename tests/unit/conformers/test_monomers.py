@@ -255,7 +255,7 @@ def test_a_punch_file_needs_a_geometry_as_given():
 
 
 def test_one_geometry_has_one_punch_file():
-    with pytest.raises(ValidationError, match="at most 1 item"):
+    with pytest.raises(ValidationError, match="names 2 files for 1 kinds"):
         MoleculeSettings(
             source="a.xyz", name="a", conformers="as_given", multipoles=("a", "b")
         )
