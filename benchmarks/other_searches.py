@@ -31,7 +31,7 @@ from csp.comparison.molecules import crystal_of_atoms
 from csp.comparison.overlay import compare_packings
 from csp.comparison.reading import read_crystal
 from csp.comparison.settings import ComparisonSettings
-from csp.comparison.shells import packing_shells
+from csp.comparison.shells import Hydrogens, packing_shells
 from csp.comparison.symmetry import find_symmetry
 from csp.comparison.writing import cif_text
 from csp.conformers.monomers import gas_phase_conformers
@@ -210,7 +210,7 @@ def compare(folder: Path, search: Path) -> None:
 
 def shells_of(crystal: Crystal):  # noqa: ANN201
     """Ready for an overlay, polar hydrogens included."""
-    return packing_shells(crystal, COMPARISON.n_molecules, polar_hydrogens=True)
+    return packing_shells(crystal, COMPARISON.n_molecules, Hydrogens.POLAR)
 
 
 def same(first, second) -> bool:  # noqa: ANN001
