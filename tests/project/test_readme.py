@@ -67,13 +67,18 @@ def test_the_settings_that_the_readme_writes_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    (call,) = [call for call in typed("csp") if call[0] == "init"]
-    done = CliRunner().invoke(build_app(None), call)
-    assert done.exit_code == 0, done.output
     from csp.settings import load_settings
 
-    (file,) = tmp_path.glob("*.toml")
-    assert load_settings(file).molecule.source == call[1]
+    calls = [call for call in typed("csp") if call[0] == "init"]
+    assert len(calls) == 2
+    for call in calls:
+        done = CliRunner().invoke(build_app(None), call)
+        assert done.exit_code == 0, done.output
+        (file,) = tmp_path.glob("*.toml")
+        source = load_settings(file).molecule.source
+        sources = call[1 : call.index("--name")]
+        assert source == (sources[0] if len(sources) == 1 else tuple(sources))
+        file.unlink()
 
 
 def test_every_file_that_the_documents_link_to_exists():
