@@ -19,6 +19,8 @@ from csp.molecule import Molecule
 _SAME_ATOM = 0.1
 """Å; how far an operation may carry an atom from its image in a real geometry."""
 _SAME = 1e-6
+_N_LINEAR = 12
+"""Turns of a linear molecule about its axis: a multiple of 2, 3, 4 and 6."""
 
 
 class MolecularSymmetry(NamedTuple):
@@ -36,12 +38,15 @@ def molecular_symmetry(molecule: Molecule) -> MolecularSymmetry:
     """The point group of a molecule whose centre of mass is at the origin.
 
     PyMatGen finds the operations; each is then fitted to the atoms it exchanges
-    (Kabsch), so that it is orthogonal to rounding. A linear molecule gets the finite
-    part of its group.
+    (Kabsch), so that it is orthogonal to rounding. A linear molecule gets as much of
+    its infinite group as any site of a crystal may ask for.
     """
     identity = np.eye(3)[None], np.arange(len(molecule.positions))[None]
     if len(molecule.positions) == 1:
         return MolecularSymmetry("Kh", *identity)
+    _, lengths, axes = np.linalg.svd(molecule.positions)
+    if lengths[1] < _SAME_ATOM:
+        return _linear_symmetry(molecule, axes[0])
     analyzer = PointGroupAnalyzer(
         PymatgenMolecule(molecule.symbols, molecule.positions), tolerance=0.1
     )
@@ -59,6 +64,35 @@ def molecular_symmetry(molecule: Molecule) -> MolecularSymmetry:
         permutations.append(permutation)
     return MolecularSymmetry(
         str(analyzer.sch_symbol), np.array(rotations), np.array(permutations)
+    )
+
+
+def _linear_symmetry(molecule: Molecule, axis: Vector) -> MolecularSymmetry:
+    """The operations of a linear molecule, its axis turned in steps of 30°.
+
+    Twelve turns about the axis and twelve mirrors through it, each also with the
+    inversion where that exchanges like atoms: all two-, three-, four- and six-fold
+    axes, and mirrors and two-fold axes in all the directions that go with these.
+    """
+    frame = _frame(axis, None)[:, [1, 2, 0]]  # the axis is the third column
+    turns = []
+    for angle in np.arange(_N_LINEAR) * 2.0 * np.pi / _N_LINEAR:
+        c, s = np.cos(angle), np.sin(angle)
+        turns += [
+            [[c, -s, 0], [s, c, 0], [0, 0, 1]],
+            [[c, s, 0], [s, -c, 0], [0, 0, 1]],
+        ]
+    proper = frame @ np.array(turns, dtype=float) @ frame.T
+    same = np.arange(len(molecule.positions))
+    ends = _permutation(molecule, -np.eye(3))
+    if ends is None:
+        return MolecularSymmetry("C*v", proper, np.tile(same, (len(proper), 1)))
+    return MolecularSymmetry(
+        "D*h",
+        np.concatenate([proper, -proper]),
+        np.concatenate(
+            [np.tile(same, (len(proper), 1)), np.tile(ends, (len(proper), 1))]
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from csp.conformers.monomers_file import read_monomers
 from csp.geometry import rotation_from_vector
 from csp.molecule import Molecule
-from csp.packing.placement import sample_cell
+from csp.packing.placement import sample_cell, site_rotations
 from csp.packing.sampling import Point
 from csp.point_groups import (
     axial,
@@ -208,6 +208,27 @@ def test_linear_molecules_fit_the_general_position_and_centrosymmetric_ones_a_ce
         assert len(orientations_on_site(general, symmetry.rotations)) == 1
         is_fitting = len(orientations_on_site(centre, symmetry.rotations)) == 1
         assert is_fitting == (name != "hydrogen cyanide")
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("carbon dioxide", {(205, "a"), (14, "a"), (64, "a"), (58, "a"), (148, "a")}),
+        ("hydrogen cyanide", {(44, "a"), (161, "a"), (99, "a")}),
+    ],
+)
+def test_linear_molecules_sit_on_axes_of_every_order(name, places):
+    """Carbon dioxide's own crystal is Pa-3 with Z′ = ⅙."""
+    molecule = turned(LINEAR[name], 3, noise=0.0)
+    _, symmetry = symmetrised(molecule, molecular_symmetry(molecule))
+    products = (symmetry.rotations[:, None] @ symmetry.rotations[None]).reshape(
+        -1, 3, 3
+    )
+    assert all(contains(symmetry.rotations, item[None]) for item in products)
+    for number, letter in places:
+        group = space_group(number)
+        site = site_rotations(group, group.site(letter))
+        assert len(orientations_on_site(site, symmetry.rotations)), (number, letter)
 
 
 def generated(elements):
