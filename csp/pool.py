@@ -79,7 +79,6 @@ class Pool:
                 name: founder for name in group.keys if name not in self.founders
             }
         self.founders |= {name: new[name] for name in fresh}
-        self.founder_of |= {name: name for name in fresh}
         for name in new.keys() - set(fresh):
             del self._candidates[name]
         return [new[name] for name in fresh]
