@@ -1,0 +1,1 @@
+"""Reference energies: the expensive level, by programs behind one protocol."""
