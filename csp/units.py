@@ -12,6 +12,7 @@ ANGSTROM_PER_BOHR: float = (
 KJ_PER_MOL_PER_HARTREE: float = (
     _codata.physical_constants["Hartree energy"][0] * _codata.N_A / _codata.kilo
 )
+KJ_PER_MOL_PER_RYDBERG: float = KJ_PER_MOL_PER_HARTREE / 2.0
 KJ_PER_MOL_PER_EV: float = _codata.e * _codata.N_A / _codata.kilo
 COULOMB_CONSTANT: float = KJ_PER_MOL_PER_HARTREE * ANGSTROM_PER_BOHR
 """Energy of two unit charges 1 Å apart, kJ/mol · Å / e²."""

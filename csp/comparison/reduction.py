@@ -12,6 +12,8 @@ from csp.geometry import parameters_from_cell, volume
 
 FLATTEST = 1e-9
 """Smallest volume of a cell, as a part of the product of its lengths."""
+TOLERANCES = (1e-5, 1e-6, 1e-7, 1e-4)
+"""Of the reduction, in the order tried, as parts of the cube root of the volume."""
 
 
 def niggli_cell(cell: Cell) -> Cell:
@@ -23,14 +25,26 @@ def niggli_cell(cell: Cell) -> Cell:
     References:
         Grosse-Kunstleve, Sauter & Adams, Acta Cryst. A60, 1 (2004).
     """
-    rows: Any = cell
     size = volume(cell)
     if not size > FLATTEST * float(np.prod(np.linalg.norm(cell, axis=1))):
         raise _irreducible(cell)
+    for tolerance in TOLERANCES:
+        reduced = _reduced(cell, tolerance * size ** (1.0 / 3.0))
+        if reduced is not None:
+            return reduced
+    raise _irreducible(cell)
+
+
+def _reduced(cell: Cell, tolerance: float) -> Cell | None:
+    """The reduced vectors, or None where the steps go round in a circle.
+
+    They do when an angle or a difference of lengths is as large as the tolerance.
+    """
+    rows: Any = cell
     try:
-        reduced = spglib.niggli_reduce(rows, eps=1e-5 * size ** (1.0 / 3.0))
-    except SpglibError as error:
-        raise _irreducible(cell) from error
+        reduced = spglib.niggli_reduce(rows, eps=tolerance)
+    except SpglibError:
+        return None
     return np.asarray(reduced, dtype=float)
 
 
