@@ -244,7 +244,7 @@ def monomers(
     """
     with explained():
         from csp import runs
-        from csp.conformers.monomers_file import write_monomers
+        from csp.conformers.monomers_file import monomers_paths, write_monomers
         from csp.conformers.punch import write_punches
 
         path = output or settings_file.parent / "monomers.json"
@@ -253,9 +253,10 @@ def monomers(
         command = shlex.join(["csp", "monomers", str(settings_file), *options])
         with progress_bars() as progress:
             found = runs.monomers_of(settings_file, changes, command, progress)
-        for index, own in enumerate(found):
+        for index, (own, file) in enumerate(
+            zip(found, monomers_paths(path, len(found)), strict=True)
+        ):
             letter = chr(ord("A") + index)
-            file = path if len(found) == 1 else path.with_stem(f"{path.stem}_{letter}")
             write_monomers(file, own)
             if punch is not None:
                 write_punches(

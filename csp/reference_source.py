@@ -17,7 +17,7 @@ from csp.reference.selection import Candidate
 from csp.reference.subjects import Subject, crystal_subject, isolated_molecules
 from csp.report.folder import read_landscape
 
-MONOMERS = "monomers*.json"
+MONOMERS = "conformers*.json"
 SAME_SHAPE = 2e-3
 """Largest difference of interatomic distances of one geometry, Å."""
 
