@@ -43,7 +43,7 @@ def test_the_spread_ones_are_small_and_everywhere_in_the_window():
     energies = sorted(item.relative_energy for item in chosen)
     assert energies[0] < 2.0
     assert 13.0 < energies[-1] <= 15.0
-    assert max(np.diff(energies)) < 3.1
+    assert max(np.diff(energies)) < 2.5
     assert {item.subject.n_atoms for item in chosen} == {4}
 
 
