@@ -347,7 +347,7 @@ def _campaigns(source: "Source", levels_file: Path | None) -> "list[Campaign]":
 
     known = read_levels(levels_file)
     return [
-        Campaign(source.folder, item, known, source.monomers)
+        Campaign(source.folder, item, known, source.conformers)
         for _, item in sorted(known.items())
     ]
 
@@ -378,7 +378,7 @@ def _opened(
         window=window,
         identities=tuple(identities or ()),
     )
-    campaign = Campaign(source.folder, wanted, known, source.monomers)
+    campaign = Campaign(source.folder, wanted, known, source.conformers)
     return source, campaign, selected(source.candidates, selection)
 
 

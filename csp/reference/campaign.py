@@ -79,7 +79,7 @@ class Campaign:
         folder: That of the landscape, or any other.
         level: At which energies are wanted.
         levels: All levels by name, so that one may build on another.
-        monomers: Files of conformers with multipoles, for levels with a force field.
+        conformers: Files of conformers with multipoles, for levels with a force field.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Campaign:
         folder: Path,
         level: Level,
         levels: Mapping[str, Level],
-        monomers: Sequence[Path] = (),
+        conformers: Sequence[Path] = (),
     ) -> None:
         self.level = level
         self.digest = digest_of(level, levels)
@@ -96,9 +96,9 @@ class Campaign:
         documents = {
             name: item.model_dump(mode="json") for name, item in levels.items()
         }
-        fragments = str((folder / FOLDER / "fragments").absolute())
-        files = tuple(str(path.absolute()) for path in monomers)
-        self.order = Order(level.name, self.digest, documents, fragments, files)
+        place = str((folder / FOLDER).absolute())
+        files = tuple(str(path.absolute()) for path in conformers)
+        self.order = Order(level.name, self.digest, documents, place, files)
 
     def cost_model(self) -> CostModel:
         """Learned from what was computed at this level in this folder."""

@@ -5,10 +5,15 @@ from csp.reference.calculation import Order
 from csp.reference.engine import ReferenceEngine
 from csp.reference.levels import EspressoLevel, Level, levels_from
 from csp.reference.quantum_espresso import QuantumEspresso
+from csp.reference.subjects import Subject
 
 
-def engine_of(order: Order) -> ReferenceEngine:
+def engine_of(order: Order, subject: Subject) -> ReferenceEngine:
     """The engine that computes at a level.
+
+    Args:
+        order: Which level, and where results are kept.
+        subject: Whose energy is wanted.
 
     Raises:
         InputError: If the level builds on one that does not exist.

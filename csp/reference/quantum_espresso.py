@@ -22,8 +22,8 @@ from csp.units import KJ_PER_MOL_PER_RYDBERG
 
 REMEDY = (
     "install Quantum ESPRESSO (Debian and Ubuntu: apt install quantum-espresso "
-    "quantum-espresso-data libopenblas0), or choose a level that needs pip alone (csp reference "
-    "levels)"
+    "quantum-espresso-data libopenblas0), or choose a level that needs pip alone (csp "
+    "reference levels)"
 )
 PSEUDOPOTENTIAL_FOLDERS = ("/usr/share/espresso/pseudo",)
 MIXING = (0.7, 0.3, 0.1)

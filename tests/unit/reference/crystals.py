@@ -12,7 +12,9 @@ def hydrogen_crystal(cell: np.ndarray, fractions: np.ndarray) -> Crystal:
     bond = np.array([[0.0, 0.0, -0.5], [0.0, 0.0, 0.5]]) * HYDROGEN_LENGTH
     positions = np.concatenate([centre + bond for centre in fractions @ cell])
     n = len(fractions)
-    return Crystal(cell, np.ones(2 * n, dtype=int), positions, np.repeat(range(n), 2), n)
+    return Crystal(
+        cell, np.ones(2 * n, dtype=int), positions, np.repeat(range(n), 2), n
+    )
 
 
 def body_centred() -> Crystal:

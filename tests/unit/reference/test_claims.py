@@ -78,7 +78,8 @@ def test_the_owner_touches_its_claim(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"), claimed(
-        tmp_path / "file" / "a.claim"
+    with (
+        pytest.raises(InputError, match="cannot be written"),
+        claimed(tmp_path / "file" / "a.claim"),
     ):
         pass

@@ -21,9 +21,9 @@ def test_a_name_without_preset_is_the_production_preset():
 def test_every_level_has_both_presets_and_an_existing_base():
     levels = built_in_levels()
     names = {name.split("/")[0] for name in levels}
-    assert {f"{name}/{preset}" for name in names for preset in ("production", "fast")} == set(
-        levels
-    )
+    assert {
+        f"{name}/{preset}" for name in names for preset in ("production", "fast")
+    } == set(levels)
     for level in levels.values():
         if isinstance(level, EmbeddingLevel):
             assert level.base in levels

@@ -89,9 +89,13 @@ def test_the_name_tells_geometries_apart_but_not_noise():
     crystal = body_centred()
     moved = np.array(crystal.positions)
     moved[0, 0] += 2e-7
-    near = Crystal(crystal.cell, crystal.atomic_numbers, moved, np.array([0, 0, 1, 1]), 2)
+    near = Crystal(
+        crystal.cell, crystal.atomic_numbers, moved, np.array([0, 0, 1, 1]), 2
+    )
     moved[0, 0] += 0.01
-    far = Crystal(crystal.cell, crystal.atomic_numbers, moved, np.array([0, 0, 1, 1]), 2)
+    far = Crystal(
+        crystal.cell, crystal.atomic_numbers, moved, np.array([0, 0, 1, 1]), 2
+    )
     name = Subject("x", crystal).name
     assert Subject("x", near).name == name
     assert Subject("x", far).name != name
