@@ -1,8 +1,8 @@
 """Levels of theory are data: named, with everything that decides a number.
 
 A level has a name, like ``pbe0-d4``, and two presets: ``production``, whose numbers may
-be published, and ``fast``. ``pbe0-d4`` means ``pbe0-d4/production``. Two energies may be
-compared, or learned from together, when the digests of their levels are equal.
+be published, and ``fast``. ``pbe0-d4`` means ``pbe0-d4/production``. Two energies may
+be compared, or learned from together, when the digests of their levels are equal.
 """
 
 import hashlib
@@ -31,12 +31,6 @@ class _Level(BaseModel):
     name: str
     functional: str = "pbe"
     dispersion: Dispersion = "d4"
-
-    @property
-    def digest(self) -> str:
-        """Of everything that decides a number; 16 hexadecimal digits."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"name"}), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class PySCFLevel(_Level):
@@ -156,6 +150,24 @@ Level = Annotated[
     Field(discriminator="engine"),
 ]
 _ADAPTER: TypeAdapter[Level] = TypeAdapter(Level)
+
+
+def digest_of(level: Level, levels: Mapping[str, Level]) -> str:
+    """Of everything that decides a number at a level; 16 hexadecimal digits.
+
+    Raises:
+        InputError: If the level builds on one that does not exist.
+    """
+    content = level.model_dump(mode="json", exclude={"name", "base"})
+    if isinstance(level, EmbeddingLevel):
+        content["base"] = digest_of(level_named(level.base, levels), levels)
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def levels_from(documents: Mapping[str, Any]) -> Mapping[str, Level]:
+    """Levels from JSON values, as ``model_dump`` writes them."""
+    return {name: _ADAPTER.validate_python(item) for name, item in documents.items()}
 
 
 def level_named(name: str, levels: Mapping[str, Level]) -> Level:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def run_program(
     command: Sequence[str | Path],
     resources: Resources,
     environment: Mapping[str, str] | None = None,
+    stop: threading.Event | None = None,
 ) -> Finished | Failure:
     """Run a program in ``resources.scratch`` within its time and memory.
 
@@ -71,10 +73,11 @@ def run_program(
         resources: Its memory holds for each process, its cores are told through
             ``OMP_NUM_THREADS``.
         environment: Added to this process's.
+        stop: Set by another thread to end the program at once.
 
     Returns:
         What it said; or a failure if it ended with another exit code than 0, by a
-        signal, without memory, or was killed when its time was over.
+        signal, without memory, or was killed when its time was over or ``stop`` set.
     """
     log = resources.scratch / "program.log"
     began = time.monotonic()
@@ -91,19 +94,20 @@ def run_program(
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            preexec_fn=_limits(resources.memory),  # noqa: PLW1509
+            preexec_fn=_limits(resources.memory),
             start_new_session=True,
         )
         try:
-            code, usage = _waited(process, resources.seconds)
+            code, usage = _waited(process, resources.seconds, stop)
         finally:
             _kill_group(process.pid)
     output = log.read_text(encoding="utf-8", errors="replace")
     if code is None or usage is None:
         return Failure(
             Reason.OUT_OF_TIME,
-            f"{Path(command[0]).name} was stopped after {resources.seconds:.0f} s of "
-            f"wall time; its last words: {last_words(output)}",
+            f"{Path(command[0]).name} was stopped after "
+            f"{time.monotonic() - began:.0f} s of wall time; its last words: "
+            f"{last_words(output)}",
         )
     if code != 0:
         return _failed(Path(command[0]).name, code, output)
@@ -125,9 +129,7 @@ def _failed(name: str, code: int, output: str) -> Failure:
         words in output.lower() for words in _OUT_OF_MEMORY
     )
     reason = Reason.OUT_OF_MEMORY if is_short_of_memory else Reason.PROGRAM_FAILED
-    return Failure(
-        reason, f"{name} ended with exit code {code}; {last_words(output)}"
-    )
+    return Failure(reason, f"{name} ended with exit code {code}; {last_words(output)}")
 
 
 def _limits(memory: float) -> Callable[[], None]:
@@ -148,7 +150,9 @@ def _limits(memory: float) -> Callable[[], None]:
 
 
 def _waited(
-    process: subprocess.Popen[bytes], seconds: float | None
+    process: subprocess.Popen[bytes],
+    seconds: float | None,
+    stop: threading.Event | None,
 ) -> tuple[int | None, resource.struct_rusage | None]:
     """Exit code and use of a program, or None and None when its time was over."""
     began = time.monotonic()
@@ -158,7 +162,8 @@ def _waited(
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
             return process.returncode, usage
-        if seconds is not None and time.monotonic() - began > seconds:
+        is_late = seconds is not None and time.monotonic() - began > seconds
+        if is_late or (stop is not None and stop.is_set()):
             _kill_group(process.pid)
             process.wait()
             return None, None

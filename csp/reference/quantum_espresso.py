@@ -144,8 +144,7 @@ def pw_input(
         "/",
         "&ELECTRONS",
         f" conv_thr={level.energy_tolerance_rydberg:.1e},",
-        f" mixing_beta={MIXING[attempt]}, "
-        f"electron_maxstep={MOST_ITERATIONS[attempt]},",
+        f" mixing_beta={MIXING[attempt]}, electron_maxstep={MOST_ITERATIONS[attempt]},",
         f" diagonalization='{'david' if attempt == 0 else 'cg'}'",
         "/",
         "ATOMIC_SPECIES",
