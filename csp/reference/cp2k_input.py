@@ -13,6 +13,7 @@ Mesh = tuple[int, int, int]
 MIXING = (0.4, 0.2, 0.05)
 """How much of the new density is mixed in, by attempt."""
 MOST_ITERATIONS = (60, 150, 300)
+BASIS_FILES = ("BASIS_MOLOPT", "BASIS_MOLOPT_UZH")
 _OT_ENERGY_GAP = 0.1
 """Hartree: the preconditioner's estimate, below the gap of any molecular crystal."""
 
@@ -79,14 +80,11 @@ def cp2k_input(level: Cp2kLevel, system: Cp2kSystem, attempt: int) -> str:
 
 
 def _dft(level: Cp2kLevel, system: Cp2kSystem, attempt: int) -> Section:
-    files = ("BASIS_MOLOPT", "BASIS_MOLOPT_UZH")
     return Section(
         "DFT",
         [
-            *(f"BASIS_SET_FILE_NAME {name}" for name in files),
-            "POTENTIAL_FILE_NAME POTENTIAL_UZH"
-            if level.potential.startswith("GTH-GGA")
-            else "POTENTIAL_FILE_NAME GTH_POTENTIALS",
+            *(f"BASIS_SET_FILE_NAME {name}" for name in BASIS_FILES),
+            "POTENTIAL_FILE_NAME GTH_POTENTIALS",
             f"CHARGE {system.charge}",
             Section("QS", [f"EPS_DEFAULT {level.screening:.1e}"]),
             Section(
@@ -110,10 +108,10 @@ def _has_kpoints(system: Cp2kSystem) -> bool:
 
 
 def _scf(level: Cp2kLevel, attempt: int, *, uses_kpoints: bool) -> Section:
-    """Orbital transformation at Γ, which always converges; diagonalisation otherwise."""
+    """Orbital transformation at Γ, which goes only down; else diagonalisation."""
     step = min(attempt, len(MIXING) - 1)
     if uses_kpoints:
-        solver = [
+        solver: list[str | Section] = [
             "ADDED_MOS 0",
             Section("DIAGONALIZATION", ["ALGORITHM STANDARD"]),
             Section(

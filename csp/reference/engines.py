@@ -1,10 +1,20 @@
 """The engine of a level."""
 
 from csp.errors import InputError
+from csp.reference.ase_calculator import AseCalculator
 from csp.reference.calculation import Order
+from csp.reference.cp2k import Cp2k
 from csp.reference.engine import ReferenceEngine
-from csp.reference.levels import EspressoLevel, Level, levels_from
+from csp.reference.levels import (
+    AseLevel,
+    Cp2kLevel,
+    EspressoLevel,
+    Level,
+    XtbLevel,
+    levels_from,
+)
 from csp.reference.quantum_espresso import QuantumEspresso
+from csp.reference.xtb import Tblite
 
 
 def engine_of(order: Order) -> ReferenceEngine:
@@ -21,4 +31,10 @@ def engine_of(order: Order) -> ReferenceEngine:
 def _engine(level: Level) -> ReferenceEngine:
     if isinstance(level, EspressoLevel):
         return QuantumEspresso(level)
+    if isinstance(level, Cp2kLevel):
+        return Cp2k(level)
+    if isinstance(level, XtbLevel):
+        return Tblite(level)
+    if isinstance(level, AseLevel):
+        return AseCalculator(level)
     raise InputError(f"the level {level.name} has no engine yet")

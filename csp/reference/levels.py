@@ -82,7 +82,8 @@ class XtbLevel(_Level):
 
     engine: Literal["tblite"]
     method: Literal["GFN1-xTB", "GFN2-xTB"]
-    dispersion: Dispersion = "none"
+    functional: Literal["none"] = "none"
+    dispersion: Literal["none"] = "none"
     """The method has its own."""
     width_angstrom: Positive
     """Least width of the supercell: its k-point is Γ."""
