@@ -58,16 +58,23 @@ class EspressoLevel(_Level):
 
 
 class Cp2kLevel(_Level):
-    """Gaussians and plane waves by CP2K."""
+    """Gaussians and plane waves by CP2K, with the pseudopotentials of GTH."""
 
     engine: Literal["cp2k"]
     basis: str
     potential: str
     cutoff_rydberg: Positive
     relative_cutoff_rydberg: Positive
+    """Of the grid that a Gaussian of exponent 1 bohr⁻² is mapped to."""
+    n_grids: Annotated[int, Field(ge=1)] = 4
     k_spacing: Positive
-    vacuum_angstrom: Positive = 12.0
-    energy_tolerance_hartree: Positive = 1e-8
+    vacuum_angstrom: Positive = 8.0
+    """Width of the box of an isolated molecule beyond its atoms."""
+    screening: Positive = 1e-12
+    """What integrals and densities may be neglected (EPS_DEFAULT)."""
+    scf_tolerance: Positive = 1e-6
+    """Largest change of an element of the density matrix, or of the orbitals'
+    gradient; the energy is off by its square."""
 
 
 class XtbLevel(_Level):
@@ -75,7 +82,8 @@ class XtbLevel(_Level):
 
     engine: Literal["tblite"]
     method: Literal["GFN1-xTB", "GFN2-xTB"]
-    dispersion: Dispersion = "none"
+    functional: Literal["none"] = "none"
+    dispersion: Literal["none"] = "none"
     """The method has its own."""
     width_angstrom: Positive
     """Least width of the supercell: its k-point is Γ."""
