@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from csp.errors import InputError
+from csp.reference_exchange_commands import check, export_energies, import_energies
 from csp.terminal import console, explained, hearing, progress_bars, table_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ kept in DIR/reference. Energies are in kJ/mol per formula unit.
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
+
+app.command("check")(check)
+app.command("import")(import_energies)
+app.command("export")(export_energies)
 
 Sources = Annotated[
     list[Path],
@@ -252,13 +257,13 @@ def run(  # noqa: PLR0913 - every option is an argument
     that share the folder: what is finished stays, and nothing is computed twice.
     """
     with explained():
-        from csp.reference.campaign import Limits
+        from csp.reference.campaign import Limits, machine_memory
 
         n_cores = cores or os.cpu_count() or 1
         limits = Limits(
             cores=n_cores,
             cores_each=min(cores_each, n_cores),
-            memory=memory or _memory(),
+            memory=memory or machine_memory(),
             budget_seconds=None if budget is None else seconds_of(budget),
             retry_failed=retry_failed,
         )
@@ -294,11 +299,6 @@ def seconds_of(text: str) -> float:
             "like 90m or 6h"
         )
     return seconds
-
-
-def _memory() -> float:
-    """Three quarters of the machine's memory, gigabytes."""
-    return 0.75 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
 @app.command("status")

@@ -5,6 +5,7 @@ calculation, whole or absent. Any number of processes on any machines may work o
 same folder; what is finished stays.
 """
 
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,11 @@ class Limits:
     def n_workers(self) -> int:
         """Calculations at a time."""
         return max(1, self.cores // self.cores_each)
+
+
+def machine_memory() -> float:
+    """Three quarters of the machine's memory, gigabytes."""
+    return 0.75 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
 @dataclass(slots=True)

@@ -14,16 +14,15 @@ from csp.reference.levels import (
 def test_a_name_without_preset_is_the_production_preset():
     levels = built_in_levels()
     assert level_named("pbe0-d4", levels) is levels["pbe0-d4/production"]
-    with pytest.raises(InputError, match="no level 'b3lyp'.*pbe0-d4/production"):
+    with pytest.raises(InputError, match=r"no level 'b3lyp'.*pbe0-d4/production"):
         level_named("b3lyp", levels)
 
 
 def test_every_level_has_both_presets_and_an_existing_base():
     levels = built_in_levels()
     names = {name.split("/")[0] for name in levels}
-    assert {
-        f"{name}/{preset}" for name in names for preset in ("production", "fast")
-    } == set(levels)
+    presets = ("production", "fast")
+    assert set(levels) == {f"{name}/{preset}" for name in names for preset in presets}
     for level in levels.values():
         if isinstance(level, EmbeddingLevel):
             assert level.base in levels

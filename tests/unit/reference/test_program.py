@@ -97,7 +97,11 @@ def test_another_thread_can_stop_it(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children")
 def test_a_program_dies_with_a_killed_parent(tmp_path):
     child = tmp_path / "child"
-    program = f"import os,time; open({str(child)!r},'w').write(f'{{os.getpid()}}\\n'); time.sleep(60)"
+    program = (
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(child)!r}).write_text(f'{{os.getpid()}}\\n')\n"
+        "time.sleep(60)"
+    )
     code = (
         "import sys, pathlib\n"
         "from csp.reference.engine import Resources\n"
@@ -115,5 +119,5 @@ def test_a_program_dies_with_a_killed_parent(tmp_path):
 
 
 def test_a_missing_program_says_what_to_install():
-    with pytest.raises(MissingDependencyError, match="no-such-program.*apt install"):
+    with pytest.raises(MissingDependencyError, match=r"no-such-program.*apt install"):
         program_path(["no-such-program"], "apt install something")

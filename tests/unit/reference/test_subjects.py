@@ -26,6 +26,11 @@ def environment(crystal: Crystal, reach: float = 6.0) -> np.ndarray:
     return np.sort(distances[distances < reach])
 
 
+def with_positions(crystal: Crystal, positions: np.ndarray) -> Crystal:
+    molecules = crystal.molecule_of_atom
+    return Crystal(crystal.cell, crystal.atomic_numbers, positions, molecules, 2)
+
+
 def test_a_centred_cell_is_halved():
     subject = crystal_subject("x", body_centred())
     assert subject.n_atoms == 2
@@ -89,13 +94,9 @@ def test_the_name_tells_geometries_apart_but_not_noise():
     crystal = body_centred()
     moved = np.array(crystal.positions)
     moved[0, 0] += 2e-7
-    near = Crystal(
-        crystal.cell, crystal.atomic_numbers, moved, np.array([0, 0, 1, 1]), 2
-    )
+    near = with_positions(crystal, moved)
     moved[0, 0] += 0.01
-    far = Crystal(
-        crystal.cell, crystal.atomic_numbers, moved, np.array([0, 0, 1, 1]), 2
-    )
+    far = with_positions(crystal, moved)
     name = Subject("x", crystal).name
     assert Subject("x", near).name == name
     assert Subject("x", far).name != name
