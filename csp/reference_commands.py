@@ -158,7 +158,7 @@ def estimate(  # noqa: PLR0913 - every option is an argument
             if not campaign.is_done(item.subject):
                 seconds = campaign.expected_cpu_seconds(item.subject, model)
             rows.append((item, seconds))
-        total = sum(seconds for _, seconds in rows)
+        total = sum((seconds for _, seconds in rows), 0.0)
         n_cores = cores or os.cpu_count() or 1
         if as_json:
             console.print_json(
@@ -273,7 +273,7 @@ def run(  # noqa: PLR0913 - every option is an argument
             (lowest, spread, window),
             identities,
         )
-        subjects = [*source.molecules, *(item.subject for item in chosen)]
+        subjects = [*(item.subject for item in chosen), *source.molecules]
         with progress_bars() as progress:
             tally = campaign.run(subjects, limits, hearing(progress))
         _tell_tally(tally, source, campaign, as_json=as_json)
@@ -385,7 +385,7 @@ def _opened(
 def _tell_tally(
     tally: "Tally", source: "Source", campaign: "Campaign", *, as_json: bool
 ) -> None:
-    spent = sum(item.cost.cpu_seconds for item in tally.computed if item.cost)
+    spent = sum((item.cost.cpu_seconds for item in tally.computed if item.cost), 0.0)
     failures = [
         {"id": subject.id, "reason": failure.reason.value, "message": failure.message}
         for subject, failure in tally.failures

@@ -102,7 +102,7 @@ def _given(files: Sequence[Path]) -> tuple[list[Subject], str]:
     molecules = []
     for path in files:
         try:
-            atoms = read_atoms(path, index=-1)
+            atoms = read_atoms(path, index=-1, format="extxyz")
         except (OSError, ValueError, IndexError, KeyError) as error:
             raise InputError(
                 f"the molecule {path} cannot be read ({error}): give an XYZ file"
