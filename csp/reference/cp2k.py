@@ -12,7 +12,13 @@ from csp.reference.dispersion import dispersion_energy
 from csp.reference.engine import Energy, Failure, Outcome, Reason, Resources
 from csp.reference.kpoints import kpoint_mesh
 from csp.reference.levels import Cp2kLevel
-from csp.reference.program import Finished, last_words, program_path, run_program
+from csp.reference.program import (
+    LOG_FILE,
+    Finished,
+    last_words,
+    program_path,
+    run_program,
+)
 from csp.units import KJ_PER_MOL_PER_HARTREE
 
 PROGRAMS = ("cp2k.psmp", "cp2k.ssmp", "cp2k")
@@ -28,7 +34,9 @@ _FIELD = re.compile(r"SCF run (?:converged in\s+(\d+) steps|NOT converged)")
 _STEP = re.compile(r"^ +\d+ +(?:OT |Broy|NoMix|P_Mix|DIIS|Pulay)", re.MULTILINE)
 _VERSION = re.compile(r"CP2K\| version string:\s+(.*\S)")
 _REVISION = re.compile(r"CP2K\| source code revision number:\s+(\S+)")
-_MISSING = re.compile(r"The requested (?:basis set|potential|atomic).*", re.DOTALL)
+_ABORT = re.compile(r"\[ABORT\][^\n]*\n(.*?)\n \*{20,}", re.DOTALL)
+_ART_COLUMNS = 14
+"""Of the picture to the left of what CP2K says when it stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,8 @@ class Cp2k:
         (resources.scratch / INPUT_FILE).write_text(text, encoding="utf-8")
         ended = run_program([program, "-i", INPUT_FILE], resources)
         if isinstance(ended, Failure):
-            return explained(ended)
+            log = resources.scratch / LOG_FILE
+            return explained(ended, log.read_text(encoding="utf-8", errors="replace"))
         electronic = parsed(ended, system)
         if isinstance(electronic, Failure):
             return electronic
@@ -131,16 +140,18 @@ def parsed(ended: Finished, system: Cp2kSystem) -> Energy | Failure:
     )
 
 
-def explained(failure: Failure) -> Failure:
-    """A failure for which CP2K's data files are to blame, named as such."""
-    missing = _MISSING.search(failure.message)
-    if missing is None:
+def explained(failure: Failure, output: str) -> Failure:
+    """A failure in CP2K's own words; final if its data files lack an element."""
+    box = _ABORT.search(output)
+    if box is None or failure.reason is not Reason.PROGRAM_FAILED:
         return failure
-    words = " ".join(word for word in missing[0].split() if word.strip("*"))
+    lines = [line[_ART_COLUMNS:].rstrip(" *") for line in box[1].splitlines()]
+    words = " ".join(" ".join(lines[:-1]).split())
+    is_lacking = "requested" in words and "not found" in words
     return Failure(
-        Reason.UNSUPPORTED,
-        f"CP2K's data files lack what the level needs: {words}",
-        is_final=True,
+        Reason.UNSUPPORTED if is_lacking else Reason.PROGRAM_FAILED,
+        f"CP2K stopped: {words}",
+        is_final=is_lacking,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ase.data import chemical_symbols
 
-from csp.arrays import AtomicNumbers, Cell, Positions
+from csp.arrays import AtomicNumbers, Cell, Positions, Vector
 from csp.reference.levels import Cp2kLevel
 
 Mesh = tuple[int, int, int]
@@ -187,5 +187,5 @@ def _subsys(level: Cp2kLevel, system: Cp2kSystem) -> Section:
     )
 
 
-def _row(vector: Sequence[float]) -> str:
+def _row(vector: Vector) -> str:
     return " ".join(f"{value:.12f}" for value in vector)

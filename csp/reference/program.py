@@ -21,6 +21,8 @@ from pathlib import Path
 from csp.errors import MissingDependencyError
 from csp.reference.engine import Failure, Reason, Resources
 
+LOG_FILE = "program.log"
+"""In the scratch folder: all that a program wrote to its standard streams."""
 _SECONDS_A_LOOK = 0.05
 _BYTES_PER_GIGABYTE = 1_000_000_000
 _SET_PARENT_DEATH_SIGNAL = 1
@@ -79,7 +81,7 @@ def run_program(
         What it said; or a failure if it ended with another exit code than 0, by a
         signal, without memory, or was killed when its time was over or ``stop`` set.
     """
-    log = resources.scratch / "program.log"
+    log = resources.scratch / LOG_FILE
     began = time.monotonic()
     with log.open("wb") as stream:
         process = subprocess.Popen(
