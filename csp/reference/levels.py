@@ -1,8 +1,8 @@
 """Levels of theory are data: named, with everything that decides a number.
 
 A level has a name, like ``pbe0-d4``, and two presets: ``production``, whose numbers may
-be published, and ``fast``. ``pbe0-d4`` means ``pbe0-d4/production``. Two energies may be
-compared, or learned from together, when the digests of their levels are equal.
+be published, and ``fast``. ``pbe0-d4`` means ``pbe0-d4/production``. Two energies may
+be compared, or learned from together, when the digests of their levels are equal.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ from csp.conformers.settings import Dispersion
 from csp.errors import InputError
 
 Positive = Annotated[float, Field(gt=0.0)]
+GridLevel = Annotated[int, Field(ge=0, le=9)]
+"""Of PySCF's atom-centred grids."""
 PRODUCTION = "production"
 
 
@@ -35,7 +37,9 @@ class _Level(BaseModel):
     @property
     def digest(self) -> str:
         """Of everything that decides a number; 16 hexadecimal digits."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"name"}), sort_keys=True)
+        text = json.dumps(
+            self.model_dump(mode="json", exclude={"name"}), sort_keys=True
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -119,7 +123,9 @@ class EmbeddingLevel(_Level):
     dimer_basis: str
     dimer_cutoff_angstrom: Positive
     """Largest distance between the closest atoms of the two molecules."""
-    energy_tolerance_hartree: Positive = 1e-9
+    monomer_grid: GridLevel = 3
+    dimer_grid: GridLevel = 1
+    energy_tolerance_hartree: Positive = 1e-8
 
 
 class FragmentLevel(_Level):
@@ -135,7 +141,9 @@ class FragmentLevel(_Level):
     monomer_basis: str
     dimer_basis: str
     dimer_cutoff_angstrom: Positive
-    energy_tolerance_hartree: Positive = 1e-9
+    monomer_grid: GridLevel = 3
+    dimer_grid: GridLevel = 2
+    energy_tolerance_hartree: Positive = 1e-8
 
 
 Level = Annotated[
