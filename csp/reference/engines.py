@@ -1,21 +1,33 @@
 """The engine of a level."""
 
+from pathlib import Path
+
 from csp.errors import InputError
 from csp.reference.ase_calculator import AseCalculator
 from csp.reference.calculation import Order
 from csp.reference.cp2k import Cp2k
+from csp.reference.embedding import Embedding
 from csp.reference.engine import ReferenceEngine
+from csp.reference.fragment_store import FragmentStore
 from csp.reference.levels import (
     AseLevel,
     Cp2kLevel,
+    EmbeddingLevel,
     EspressoLevel,
     Level,
     XtbLevel,
+    digest_of,
+    level_named,
     levels_from,
 )
 from csp.reference.quantum_espresso import QuantumEspresso
+from csp.reference.records import Results
+from csp.reference.remembered import Remembered
 from csp.reference.subjects import Subject
 from csp.reference.xtb import Tblite
+
+FRAGMENTS = "fragments"
+"""Folder of the fragments that recur across structures."""
 
 
 def engine_of(order: Order, subject: Subject) -> ReferenceEngine:
@@ -30,8 +42,20 @@ def engine_of(order: Order, subject: Subject) -> ReferenceEngine:
         MissingDependencyError: If a program or package that it needs is not installed.
     """
     levels = levels_from(order.levels)
-    del subject  # until the embedding is here
-    return _engine(levels[order.level])
+    level = levels[order.level]
+    if not isinstance(level, EmbeddingLevel):
+        return _engine(level)
+    base = level_named(level.base, levels)
+    folder = Path(order.folder)
+    remembered = Remembered(
+        _engine(base),
+        Results(folder, base.name, digest_of(base, levels)),
+        subject.id,
+        subject.n_operations,
+    )
+    return Embedding(
+        level, remembered, base.functional, FragmentStore(folder / FRAGMENTS)
+    )
 
 
 def _engine(level: Level) -> ReferenceEngine:

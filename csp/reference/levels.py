@@ -20,6 +20,8 @@ from csp.conformers.settings import Dispersion
 from csp.errors import InputError
 
 Positive = Annotated[float, Field(gt=0.0)]
+GridLevel = Annotated[int, Field(ge=0, le=9)]
+"""Of PySCF's atom-centred grids."""
 PRODUCTION = "production"
 
 
@@ -121,7 +123,9 @@ class EmbeddingLevel(_Level):
     dimer_basis: str
     dimer_cutoff_angstrom: Positive
     """Largest distance between the closest atoms of the two molecules."""
-    energy_tolerance_hartree: Positive = 1e-9
+    monomer_grid: GridLevel = 3
+    dimer_grid: GridLevel = 1
+    energy_tolerance_hartree: Positive = 1e-8
 
 
 class FragmentLevel(_Level):
@@ -137,7 +141,9 @@ class FragmentLevel(_Level):
     monomer_basis: str
     dimer_basis: str
     dimer_cutoff_angstrom: Positive
-    energy_tolerance_hartree: Positive = 1e-9
+    monomer_grid: GridLevel = 3
+    dimer_grid: GridLevel = 2
+    energy_tolerance_hartree: Positive = 1e-8
 
 
 Level = Annotated[
