@@ -63,7 +63,7 @@ class Embedding:
     def of_molecule(self, molecule: Molecule, resources: Resources) -> Outcome:
         """Energy of an isolated molecule, with the same corrections as in a crystal."""
         if molecule.charge:
-            return _charged(molecule)
+            return charged(molecule)
         atoms = (molecule.atomic_numbers, molecule.positions)
         alone = Fragments((Repeated(fragment_of([atoms]), 1),), ())
         correction = self._correction(alone, resources)
@@ -123,7 +123,8 @@ def _combined(base: Outcome, correction: Energy, dispersion: float) -> Outcome:
     return Energy(sum(parts.values()), parts, provenance)
 
 
-def _charged(molecule: Molecule) -> Failure:
+def charged(molecule: Molecule) -> Failure:
+    """Why an ion has no fragment energy."""
     return Failure(
         Reason.UNSUPPORTED,
         f"{molecule.name} is charged: fragments are neutral molecules",

@@ -71,6 +71,25 @@ class Computed(NamedTuple):
     iterations: int
     seconds: float
 
+    def content(self, method: Method) -> dict[str, Any]:
+        """As JSON values."""
+        named = zip(method.functionals, self.energies, strict=True)
+        return {
+            "energies_kj_per_mol": dict(named),
+            "iterations": self.iterations,
+            "cpu_seconds": self.seconds,
+        }
+
+
+def computed_from(content: dict[str, Any], method: Method) -> Computed:
+    """Energies as they were kept."""
+    energies = content["energies_kj_per_mol"]
+    return Computed(
+        tuple(float(energies[name]) for name in method.functionals),
+        int(content["iterations"]),
+        float(content["cpu_seconds"]),
+    )
+
 
 class Start(NamedTuple):
     """A molecule whose densities are first guesses for every copy of it.

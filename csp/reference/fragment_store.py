@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,16 +12,28 @@ import numpy as np
 from ase.data import chemical_symbols
 from scipy.spatial.distance import pdist
 
+from csp.arrays import Indices
 from csp.errors import StoreError
 from csp.files import write_atomically
 from csp.reference.fragment import SAME_DISTANCE, Fragment, fragment_of, mapping
-from csp.reference.fragment_energies import Computed, Method
+
+Content = dict[str, Any]
+"""JSON values."""
 
 
 class Recalled(NamedTuple):
-    """Energies of a fragment, and whether they were there already."""
+    """What is known of a fragment.
 
-    computed: Computed
+    Attributes:
+        content: What was computed of it, or of a congruent one.
+        fragment: The one that it was computed of.
+        order: Which atom of the fragment asked for each of its atoms is.
+        was_known: Whether it was there already.
+    """
+
+    content: Content
+    fragment: Fragment
+    order: Indices
     was_known: bool
 
 
@@ -42,70 +54,65 @@ class FragmentStore:
     folder: Path
 
     def recall(
-        self, fragment: Fragment, method: Method, compute: Callable[[], Computed]
+        self, fragment: Fragment, method: str, compute: Callable[[], Content]
     ) -> Recalled:
-        """The energies of a fragment; computed if no congruent one is known.
+        """What a method says of a fragment; computed if of no congruent one.
+
+        Args:
+            fragment: In any order of atoms.
+            method: All that decides the content but the geometry.
+            compute: Called without lock.
 
         Raises:
             StoreError: If a file cannot be read.
         """
-        folder = self._folder(fragment, method)
-        step = int(pdist(fragment.positions).mean() / SAME_DISTANCE)
-        for known, energies in _near(folder, step):
-            if mapping(known, fragment) is not None:
-                return Recalled(energies, was_known=True)
-        computed = compute()
-        text = json.dumps(_content(fragment, method, computed))
+        digest = hashlib.sha256(method.encode()).hexdigest()[:12]
+        formulae = sorted(_formula(molecule) for molecule in fragment.molecules)
+        folder = self.folder / digest / ".".join(formulae)
+        step = _step(fragment)
+        for near in (step, step - 1, step + 1):
+            for path in sorted(folder.glob(f"{near:06d}-*.json")):
+                known, content = _read(path)
+                order = mapping(known, fragment)
+                if order is not None:
+                    return Recalled(content, known, order, was_known=True)
+        content = compute()
+        whole = {"method": method, "geometry": _geometry(fragment), "content": content}
+        text = json.dumps(whole)
         name = f"{step:06d}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
         write_atomically(folder / name, text)
-        return Recalled(computed, was_known=False)
-
-    def _folder(self, fragment: Fragment, method: Method) -> Path:
-        digest = hashlib.sha256(str(method).encode()).hexdigest()[:12]
-        parts = sorted(_formula(molecule) for molecule in fragment.molecules)
-        return self.folder / digest / ".".join(parts)
+        order = np.arange(len(fragment.numbers))
+        return Recalled(content, fragment, order, was_known=False)
 
 
-def _near(folder: Path, step: int) -> Iterator[tuple[Fragment, Computed]]:
-    """What is known of fragments with nearly this mean distance."""
-    for neighbour in (step, step - 1, step + 1):
-        for path in sorted(folder.glob(f"{neighbour:06d}-*.json")):
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-                yield (
-                    _fragment(content),
-                    Computed(
-                        tuple(content["energies_kj_per_mol"].values()),
-                        content["iterations"],
-                        content["cpu_seconds"],
-                    ),
-                )
-            except (OSError, ValueError, KeyError) as error:
-                raise StoreError(
-                    f"{path} cannot be read ({error}): delete it, and the fragment "
-                    "will be computed again"
-                ) from error
+def _step(fragment: Fragment) -> int:
+    """The mean interatomic distance in steps; a single atom has none."""
+    if len(fragment.numbers) == 1:
+        return 0
+    return int(pdist(fragment.positions).mean() / SAME_DISTANCE)
 
 
-def _fragment(content: dict[str, Any]) -> Fragment:
-    numbers = np.array(content["atomic_numbers"])
-    positions = np.array(content["positions_angstrom"])
-    ends = np.cumsum(content["sizes"])[:-1]
-    parts = zip(np.split(numbers, ends), np.split(positions, ends), strict=True)
-    return fragment_of(list(parts))
-
-
-def _content(fragment: Fragment, method: Method, computed: Computed) -> dict[str, Any]:
-    energies = zip(method.functionals, computed.energies, strict=True)
+def _geometry(fragment: Fragment) -> Content:
     return {
-        "method": str(method),
         "atomic_numbers": fragment.numbers.tolist(),
         "sizes": list(fragment.sizes),
         "positions_angstrom": fragment.positions.tolist(),
-        "energies_kj_per_mol": dict(energies),
-        "iterations": computed.iterations,
-        "cpu_seconds": computed.seconds,
     }
+
+
+def _read(path: Path) -> tuple[Fragment, Content]:
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        geometry, content = whole["geometry"], whole["content"]
+        ends = np.cumsum(geometry["sizes"])[:-1]
+        numbers = np.split(np.array(geometry["atomic_numbers"]), ends)
+        positions = np.split(np.array(geometry["positions_angstrom"]), ends)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}): delete it, and the fragment will be "
+            "computed again"
+        ) from error
+    return fragment_of(list(zip(numbers, positions, strict=True))), content
 
 
 def _formula(molecule: Fragment) -> str:

@@ -17,11 +17,12 @@ from csp.reference.fragment_energies import (
     Computed,
     Method,
     Start,
+    computed_from,
     interaction_energies,
     monomer_energies,
     start_of,
 )
-from csp.reference.fragment_store import FragmentStore, Recalled
+from csp.reference.fragment_store import FragmentStore
 
 LAST_ATTEMPT = 1
 """What does not converge is tried once more, with safer settings."""
@@ -102,7 +103,7 @@ class _Course:
         self.resources, self.begin = resources, begin
         self.molecules: tuple[Repeated, ...] = ()
         self.starts: list[Start] | None = None
-        self.recalled: list[Recalled] = []
+        self.new: list[Computed] = []
 
     def monomer(self, repeated: Repeated) -> Summand:
         method = self.methods.monomer
@@ -130,15 +131,17 @@ class _Course:
     def _summand(
         self, repeated: Repeated, method: Method, compute: Callable[..., Computed]
     ) -> Summand:
-        def within_time() -> Computed:
+        def within_time() -> dict[str, Any]:
             limit = self.resources.seconds
             if limit is not None and time.monotonic() - self.begin > limit:
                 raise _OutOfTimeError
-            return self._at_last(compute)
+            return self._at_last(compute).content(method)
 
-        found = self.store.recall(repeated.fragment, method, within_time)
-        self.recalled.append(found)
-        return Summand(repeated, found.computed.energies)
+        found = self.store.recall(repeated.fragment, str(method), within_time)
+        computed = computed_from(found.content, method)
+        if not found.was_known:
+            self.new.append(computed)
+        return Summand(repeated, computed.energies)
 
     def _at_last(self, compute: Callable[..., Computed]) -> Computed:
         for attempt in range(self.resources.attempt, LAST_ATTEMPT):
@@ -149,7 +152,7 @@ class _Course:
         return compute(attempt=LAST_ATTEMPT)
 
     def provenance(self, fragments: Fragments) -> dict[str, Any]:
-        new = [found.computed for found in self.recalled if not found.was_known]
+        new, n_all = self.new, len(fragments.monomers) + len(fragments.dimers)
         return {
             "monomer_method": str(self.methods.monomer),
             "dimer_method": str(self.methods.dimer),
@@ -157,7 +160,7 @@ class _Course:
             "distinct_dimers": len(fragments.dimers),
             "dimers_per_cell": sum(pair.count for pair in fragments.dimers),
             "fragments_computed": len(new),
-            "fragments_found_again": len(self.recalled) - len(new),
+            "fragments_found_again": n_all - len(new),
             "fragment_iterations": sum(computed.iterations for computed in new),
             "fragment_cpu_seconds": round(sum(c.seconds for c in new), 1),
         }

@@ -48,19 +48,24 @@ def _factors(density: Matrix) -> _Factors:
 
 
 class Fit(df.DF):  # type: ignore[misc]
-    """Density fitting with the three-centre integrals as a full array.
+    """Density fitting with the three-centre integrals in memory, twice.
 
     Attributes:
-        cube: ``(i P j)``, P being the fitting functions; None if too large.
+        cube: ``(i P j)``, P being the fitting functions, for exchange; None if it is
+            too large.
+        triangle: ``(P ij)`` with i ≥ j, for Coulomb.
     """
 
     cube: np.ndarray | None = None
+    triangle: Matrix
 
     def build(self) -> "Fit":
         """Compute the integrals."""
         super().build()
         if self.get_naoaux() * self.mol.nao**2 * 8e-6 < _KEPT_MEGABYTES:
-            full = np.concatenate([lib.unpack_tril(part) for part in self.loop()])
+            self.triangle = np.concatenate(list(self.loop()))
+            self._cderi = None
+            full = lib.unpack_tril(self.triangle)
             self.cube = np.ascontiguousarray(full.transpose(1, 0, 2))
         return self
 
@@ -68,7 +73,7 @@ class Fit(df.DF):  # type: ignore[misc]
         self,
         dm: Matrix,
         hermi: int = 1,
-        with_j: bool = True,  # noqa: FBT001, FBT002
+        with_j: bool = True,  # noqa: FBT001, FBT002 - PySCF's signature
         with_k: bool = True,  # noqa: FBT001, FBT002
         direct_scf_tol: float = 1e-13,
         omega: float | None = None,
@@ -80,15 +85,15 @@ class Fit(df.DF):  # type: ignore[misc]
             )
         coulomb = exchange = None
         if with_j:
-            pairs = zip(self.cube, np.asarray(dm), strict=True)
-            fitted = sum(integrals @ row for integrals, row in pairs)
-            coulomb = np.array([fitted @ integrals for integrals in self.cube])
+            matrix = np.asarray(dm)
+            twice = lib.pack_tril(2.0 * matrix - np.diag(matrix.diagonal()))
+            coulomb = lib.unpack_tril((self.triangle @ twice) @ self.triangle)
         if with_k:
             orbitals, signs = _factors(dm)
             n = len(self.cube)
             half = self.cube.reshape(-1, n) @ orbitals
-            signed = (half * signs).reshape(n, -1)
-            exchange = signed @ half.reshape(n, -1).T
+            signed = half if signs.min() > 0.0 else half * signs
+            exchange = signed.reshape(n, -1) @ half.reshape(n, -1).T
         return coulomb, exchange
 
 
