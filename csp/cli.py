@@ -20,6 +20,7 @@ from csp.benchmark_command import benchmark
 from csp.comparison_commands import compare, match
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
+from csp.learn_command import learn
 from csp.terminal import (
     SIGNALLED,
     Tell,
@@ -91,6 +92,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("compare")(compare)
     app.command("match")(match)
     app.command("benchmark")(benchmark)
+    app.command("learn")(learn)
 
     @app.command("run")
     def run(
