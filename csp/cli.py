@@ -20,6 +20,7 @@ from csp.benchmark_command import benchmark
 from csp.comparison_commands import compare, match
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
+from csp.learn_command import learn
 from csp.reference_commands import app as reference
 from csp.terminal import (
     SIGNALLED,
@@ -93,6 +94,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("match")(match)
     app.command("benchmark")(benchmark)
     app.add_typer(reference, name="reference")
+    app.command("learn")(learn)
 
     @app.command("run")
     def run(

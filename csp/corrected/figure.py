@@ -23,6 +23,7 @@ def ranking_png(landscape: CorrectedLandscape, title: str) -> bytes:
     energies = landscape.energies - landscape.energies.min()
     is_computed = np.array([bool(level) for level in landscape.computed_at])
     figure = Figure(figsize=(9.0, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     left.scatter(densities, landscape.pool.baseline, s=10, color=GREY, linewidths=0)
     right.errorbar(
@@ -62,5 +63,5 @@ def ranking_png(landscape: CorrectedLandscape, title: str) -> bytes:
     right.legend(loc="upper right")
     figure.suptitle(title)
     stream = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(stream)
+    figure.savefig(stream, dpi=150, format="png", metadata={"Software": None})
     return stream.getvalue()

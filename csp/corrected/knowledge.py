@@ -112,9 +112,10 @@ def _doubts(campaign: Campaign, candidates: Sequence[Candidate]) -> tuple[str, .
     if differences and max(differences)[0] > LARGEST_DIFFERENCE:
         largest, identity = max(differences)
         raise InputError(
-            f"nothing is learned from {campaign.level.name}: its energies of {identity} "
-            f"in a single and a doubled cell differ by {largest:.2f} kJ/mol, more than "
-            f"{LARGEST_DIFFERENCE}; choose a level with denser k-points"
+            f"nothing is learned from {campaign.level.name}: its energies of "
+            f"{identity} in a single and a doubled cell differ by {largest:.2f} "
+            f"kJ/mol, more than {LARGEST_DIFFERENCE}; choose a level with denser "
+            "k-points"
         )
     del candidates
     if differences or isinstance(campaign.level, EmbeddingLevel):

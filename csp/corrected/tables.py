@@ -5,10 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-from rich.table import Table
-
 from csp.corrected.landscape import CorrectedLandscape
-from csp.terminal import table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +99,3 @@ def cells(row: RankingRow) -> tuple[str, ...]:
         "yes" if row.computed_at else "",
         row.observed_form,
     )
-
-
-def terminal_table(rows: Sequence[RankingRow], number: int, title: str) -> Table:
-    """The first rows and the observed forms."""
-    shown = [row for i, row in enumerate(rows) if i < number or row.observed_form]
-    return table_of(title, HEADINGS, [cells(row) for row in shown])
