@@ -18,6 +18,7 @@ from rich.markup import escape
 from csp import __version__
 from csp.benchmark_command import benchmark
 from csp.comparison_commands import compare, match
+from csp.correct_command import correct
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
 from csp.learn_command import learn
@@ -94,6 +95,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("match")(match)
     app.command("benchmark")(benchmark)
     app.add_typer(reference, name="reference")
+    app.command("correct")(correct)
     app.command("learn")(learn)
 
     @app.command("run")

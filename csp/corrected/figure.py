@@ -18,14 +18,16 @@ def ranking_png(landscape: CorrectedLandscape, title: str) -> bytes:
     Both relative to the lowest; error bars are one standard deviation; computed
     structures are filled, observed forms marked.
     """
-    candidates = landscape.pool.candidates
+    candidates = landscape.described.candidates
     densities = np.array([crystal_of(item).density for item in candidates])
     energies = landscape.energies - landscape.energies.min()
     is_computed = np.array([bool(level) for level in landscape.computed_at])
     figure = Figure(figsize=(9.0, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
-    left.scatter(densities, landscape.pool.baseline, s=10, color=GREY, linewidths=0)
+    left.scatter(
+        densities, landscape.described.baseline, s=10, color=GREY, linewidths=0
+    )
     right.errorbar(
         densities[~is_computed],
         energies[~is_computed],

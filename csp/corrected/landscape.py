@@ -1,6 +1,6 @@
 """The corrected landscape: energies with errors, and probabilities of rank."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from csp.correction.domain import unlike_all
 from csp.correction.feature_store import FeatureStore
 from csp.correction.fidelity import Correction
 from csp.correction.kernels import ElementKernel
+from csp.correction.stopping import Check, check
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.randomness import generator_of
@@ -24,7 +25,7 @@ FEWEST_LABELS = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Pool:
+class DescribedLandscape:
     """A landscape as the model sees it.
 
     Attributes:
@@ -46,18 +47,20 @@ class CorrectedLandscape:
     """A landscape after its correction.
 
     Attributes:
-        pool: What was corrected.
+        described: What was corrected.
         knowledge: What was learned from, the lowest level first.
         correction: The model and what it says.
         ranking: Probabilities of rank.
         is_unlike: Structures unlike all computed ones.
+        check: How sure the best computed structure is to be the lowest.
     """
 
-    pool: Pool
+    described: DescribedLandscape
     knowledge: tuple[LevelKnowledge, ...]
     correction: Correction
     ranking: Ranking
     is_unlike: Mask
+    check: Check
 
     @property
     def level(self) -> str:
@@ -82,20 +85,20 @@ class CorrectedLandscape:
     @property
     def computed_at(self) -> Sequence[str]:
         """For each structure the highest level at which it was computed, or ""."""
-        found = [""] * len(self.pool.candidates)
+        found = [""] * len(self.described.candidates)
         for item in self.knowledge:
             for row in item.data.rows.tolist():
                 found[row] = item.level
         return found
 
 
-def pool_of(
+def described(
     candidates: Sequence[Candidate], cache: Path | None, progress: Progress
-) -> Pool:
+) -> DescribedLandscape:
     """Describe the structures of a landscape; descriptors are kept in a folder."""
     crystals = [crystal_of(item) for item in candidates]
     features = ElementKernel().features(crystals, FeatureStore(cache), progress)
-    return Pool(
+    return DescribedLandscape(
         candidates,
         np.array([item.relative_energy for item in candidates]),
         features,
@@ -110,7 +113,9 @@ def crystal_of(candidate: Candidate) -> Crystal:
     return system
 
 
-def corrected(pool: Pool, knowledge: Sequence[LevelKnowledge]) -> CorrectedLandscape:
+def corrected(
+    landscape: DescribedLandscape, knowledge: Sequence[LevelKnowledge]
+) -> CorrectedLandscape:
     """Learn the levels, correct every structure, and rank.
 
     Raises:
@@ -123,22 +128,19 @@ def corrected(pool: Pool, knowledge: Sequence[LevelKnowledge]) -> CorrectedLands
             f"{FEWEST_LABELS} are needed: compute more with csp correct DIR --budget 1h"
         )
     correction = Correction.fit(
-        pool.features,
-        pool.baseline,
+        landscape.features,
+        landscape.baseline,
         {item.level: item.data for item in knowledge},
-        linear=pool.linear,
+        linear=landscape.linear,
     )
-    generator = generator_of("ranking", str(len(pool.candidates)))
+    generator = generator_of("ranking", str(len(landscape.candidates)))
     samples = correction.posterior.sample(N_SAMPLES, generator)
+    computed = knowledge[-1].data.rows
     return CorrectedLandscape(
-        pool,
+        landscape,
         tuple(knowledge),
         correction,
         rank(samples),
-        unlike_all(pool.features, knowledge[-1].data.rows),
+        unlike_all(landscape.features, computed),
+        check(samples, computed),
     )
-
-
-def levels_of(knowledge: Sequence[LevelKnowledge]) -> Mapping[str, int]:
-    """How many structures were computed at each level."""
-    return {item.level: len(item.data.rows) for item in knowledge}

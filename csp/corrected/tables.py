@@ -36,7 +36,7 @@ def ranking_rows(landscape: CorrectedLandscape) -> list[RankingRow]:
     lowest = float(landscape.energies[order[0]])
     rows = []
     for place, row in enumerate(order.tolist(), start=1):
-        candidate = landscape.pool.candidates[row]
+        candidate = landscape.described.candidates[row]
         energy = float(landscape.energies[row])
         rows.append(
             RankingRow(
