@@ -20,6 +20,7 @@ from csp.benchmark_command import benchmark
 from csp.comparison_commands import compare, match
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
+from csp.learn_command import learn
 from csp.reference_commands import app as reference
 from csp.terminal import (
     SIGNALLED,
@@ -93,6 +94,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("match")(match)
     app.command("benchmark")(benchmark)
     app.add_typer(reference, name="reference")
+    app.command("learn")(learn)
 
     @app.command("run")
     def run(
@@ -244,7 +246,7 @@ def monomers(
     """
     with explained():
         from csp import runs
-        from csp.conformers.monomers_file import write_monomers
+        from csp.conformers.monomers_file import monomers_paths, write_monomers
         from csp.conformers.punch import write_punches
 
         path = output or settings_file.parent / "monomers.json"
@@ -253,9 +255,10 @@ def monomers(
         command = shlex.join(["csp", "monomers", str(settings_file), *options])
         with progress_bars() as progress:
             found = runs.monomers_of(settings_file, changes, command, progress)
-        for index, own in enumerate(found):
+        for index, (own, file) in enumerate(
+            zip(found, monomers_paths(path, len(found)), strict=True)
+        ):
             letter = chr(ord("A") + index)
-            file = path if len(found) == 1 else path.with_stem(f"{path.stem}_{letter}")
             write_monomers(file, own)
             if punch is not None:
                 write_punches(

@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from csp.errors import InputError
+from csp.reference_exchange_commands import check, export_energies, import_energies
 from csp.terminal import console, explained, hearing, progress_bars, table_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ kept in DIR/reference. Energies are in kJ/mol per formula unit.
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
+
+app.command("check")(check)
+app.command("import")(import_energies)
+app.command("export")(export_energies)
 
 Sources = Annotated[
     list[Path],
@@ -153,7 +158,7 @@ def estimate(  # noqa: PLR0913 - every option is an argument
             if not campaign.is_done(item.subject):
                 seconds = campaign.expected_cpu_seconds(item.subject, model)
             rows.append((item, seconds))
-        total = sum(seconds for _, seconds in rows)
+        total = sum((seconds for _, seconds in rows), 0.0)
         n_cores = cores or os.cpu_count() or 1
         if as_json:
             console.print_json(
@@ -252,13 +257,13 @@ def run(  # noqa: PLR0913 - every option is an argument
     that share the folder: what is finished stays, and nothing is computed twice.
     """
     with explained():
-        from csp.reference.campaign import Limits
+        from csp.reference.campaign import Limits, machine_memory
 
         n_cores = cores or os.cpu_count() or 1
         limits = Limits(
             cores=n_cores,
             cores_each=min(cores_each, n_cores),
-            memory=memory or _memory(),
+            memory=memory or machine_memory(),
             budget_seconds=None if budget is None else seconds_of(budget),
             retry_failed=retry_failed,
         )
@@ -268,7 +273,7 @@ def run(  # noqa: PLR0913 - every option is an argument
             (lowest, spread, window),
             identities,
         )
-        subjects = [*source.molecules, *(item.subject for item in chosen)]
+        subjects = [*(item.subject for item in chosen), *source.molecules]
         with progress_bars() as progress:
             tally = campaign.run(subjects, limits, hearing(progress))
         _tell_tally(tally, source, campaign, as_json=as_json)
@@ -294,11 +299,6 @@ def seconds_of(text: str) -> float:
             "like 90m or 6h"
         )
     return seconds
-
-
-def _memory() -> float:
-    """Three quarters of the machine's memory, gigabytes."""
-    return 0.75 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
 @app.command("status")
@@ -347,7 +347,7 @@ def _campaigns(source: "Source", levels_file: Path | None) -> "list[Campaign]":
 
     known = read_levels(levels_file)
     return [
-        Campaign(source.folder, item, known, source.monomers)
+        Campaign(source.folder, item, known, source.conformers)
         for _, item in sorted(known.items())
     ]
 
@@ -378,14 +378,14 @@ def _opened(
         window=window,
         identities=tuple(identities or ()),
     )
-    campaign = Campaign(source.folder, wanted, known, source.monomers)
+    campaign = Campaign(source.folder, wanted, known, source.conformers)
     return source, campaign, selected(source.candidates, selection)
 
 
 def _tell_tally(
     tally: "Tally", source: "Source", campaign: "Campaign", *, as_json: bool
 ) -> None:
-    spent = sum(item.cost.cpu_seconds for item in tally.computed if item.cost)
+    spent = sum((item.cost.cpu_seconds for item in tally.computed if item.cost), 0.0)
     failures = [
         {"id": subject.id, "reason": failure.reason.value, "message": failure.message}
         for subject, failure in tally.failures

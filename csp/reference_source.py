@@ -17,7 +17,7 @@ from csp.reference.selection import Candidate
 from csp.reference.subjects import Subject, crystal_subject, isolated_molecules
 from csp.report.folder import read_landscape
 
-MONOMERS = "monomers*.json"
+CONFORMERS = "conformers*.json"
 SAME_SHAPE = 2e-3
 """Largest difference of interatomic distances of one geometry, Å."""
 
@@ -30,14 +30,14 @@ class Source:
         folder: Where results go.
         candidates: The crystals; of a landscape the lowest first.
         molecules: Isolated, in each geometry that may be the lowest.
-        monomers: Files of conformers with multipoles.
+        conformers: Files of conformers with multipoles.
         gas_note: Where the molecules come from, as a sentence.
     """
 
     folder: Path
     candidates: Sequence[Candidate]
     molecules: Sequence[Subject]
-    monomers: Sequence[Path]
+    conformers: Sequence[Path]
     gas_note: str
 
 
@@ -83,7 +83,7 @@ def _of_landscape(folder: Path, gas: Sequence[Path]) -> Source:
                 item.row.observed_form,
             )
         )
-    files = sorted(folder.glob(MONOMERS))
+    files = sorted(folder.glob(CONFORMERS))
     if gas:
         molecules, note = _given(gas)
     elif files:
@@ -102,7 +102,7 @@ def _given(files: Sequence[Path]) -> tuple[list[Subject], str]:
     molecules = []
     for path in files:
         try:
-            atoms = read_atoms(path, index=-1)
+            atoms = read_atoms(path, index=-1, format="extxyz")
         except (OSError, ValueError, IndexError, KeyError) as error:
             raise InputError(
                 f"the molecule {path} cannot be read ({error}): give an XYZ file"

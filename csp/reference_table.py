@@ -168,7 +168,9 @@ def level_report(campaign: Campaign, source: Source) -> LevelReport:
             if isinstance(item.outcome, Failure)
         ],
         running=running,
-        cpu_seconds=sum(item.cost.cpu_seconds for item in everything if item.cost),
+        cpu_seconds=sum(
+            (item.cost.cpu_seconds for item in everything if item.cost), 0.0
+        ),
         gas_note=source.gas_note,
     )
 

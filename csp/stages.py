@@ -5,12 +5,15 @@ The molecules are made ready (:mod:`csp.search`), the search is made in rounds
 :func:`predict`; a scheduler may call them one by one, on any number of workers.
 """
 
+import shlex
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 
 from threadpoolctl import threadpool_limits
 
 from csp import __version__
+from csp.conformers.monomers import to_monomers
+from csp.conformers.monomers_file import monomers_paths, write_monomers
 from csp.course import (
     Course,
     finalists,
@@ -83,8 +86,14 @@ def background_of(search: Search, course: Course) -> Background:
 
 
 def report(search: Search, course: Course, landscape: Landscape) -> None:
-    """Write the output files of a landscape."""
-    write_outputs(search.run.output, landscape, background_of(search, course))
+    """Write the output files of a landscape, and the conformers it is made of."""
+    folder = search.run.output
+    write_outputs(folder, landscape, background_of(search, course))
+    kinds = [kind for kind, _ in search.run.settings.molecule.kinds]
+    command = shlex.join(["csp", "run", search.run.order[0]])
+    paths = monomers_paths(folder / "conformers.json", len(kinds))
+    for path, found, kind in zip(paths, search.conformers, kinds, strict=True):
+        write_monomers(path, to_monomers(found, kind, command))
 
 
 def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:

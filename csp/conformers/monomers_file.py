@@ -59,6 +59,18 @@ class Monomers:
     conformers: tuple[Conformer, ...]
 
 
+def monomers_paths(path: Path, n_kinds: int) -> list[Path]:
+    """The files of a formula unit's kinds of molecules, one each.
+
+    >>> [str(file) for file in monomers_paths(Path("monomers.json"), 2)]
+    ['monomers_A.json', 'monomers_B.json']
+    """
+    if n_kinds == 1:
+        return [path]
+    letters = [chr(ord("A") + index) for index in range(n_kinds)]
+    return [path.with_stem(f"{path.stem}_{letter}") for letter in letters]
+
+
 def monomers_text(monomers: Monomers) -> str:
     """JSON with limited digits.
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,15 +109,15 @@ class Order:
         level: Full name.
         digest: Of the level.
         levels: All levels by name, so that one may build on another.
-        fragments: Folder of the fragments that recur across structures.
-        monomers: Files of conformers with their multipoles.
+        folder: Of all reference energies.
+        conformers: Files of conformers with their multipoles.
     """
 
     level: str
     digest: str
     levels: Mapping[str, Any]
-    fragments: str
-    monomers: tuple[str, ...] = ()
+    folder: str
+    conformers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def calculated(subject: Subject, order: Order, allowance: Allowance) -> Calculat
         peak_memory=round(max((run.peak_memory for run in spent), default=0.0), 3),
     )
     return Calculation(
-        subject, order.level, order.digest, outcome, tuple(failures), cost, _origin()
+        subject, order.level, order.digest, outcome, tuple(failures), cost, origin()
     )
 
 
@@ -168,7 +168,8 @@ def _is_hopeless(outcome: Outcome) -> bool:
     )
 
 
-def _origin() -> dict[str, str]:
+def origin() -> dict[str, str]:
+    """Where and when an energy is computed, and by which version of csp."""
     return {
         "host": platform.node(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -182,6 +183,8 @@ def _attempt(
     scratch = Path(tempfile.mkdtemp(prefix="csp-reference-", dir=allowance.scratch))
     try:
         task = {
+            "id": subject.id,
+            "n_operations": subject.n_operations,
             "system": to_document(subject.system),
             "order": asdict(order),
             "cores": allowance.cores,
@@ -204,8 +207,3 @@ def _attempt(
         return outcome_from(content), ended
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def renamed(calculation: Calculation, identity: str) -> Calculation:
-    """The same calculation under another id."""
-    return replace(calculation, subject=replace(calculation.subject, id=identity))

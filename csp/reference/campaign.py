@@ -5,6 +5,7 @@ calculation, whole or absent. Any number of processes on any machines may work o
 same folder; what is finished stays.
 """
 
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -53,6 +54,11 @@ class Limits:
         return max(1, self.cores // self.cores_each)
 
 
+def machine_memory() -> float:
+    """Three quarters of the machine's memory, gigabytes."""
+    return 0.75 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of a campaign; filled while it runs."""
@@ -79,7 +85,7 @@ class Campaign:
         folder: That of the landscape, or any other.
         level: At which energies are wanted.
         levels: All levels by name, so that one may build on another.
-        monomers: Files of conformers with multipoles, for levels with a force field.
+        conformers: Files of conformers with multipoles, for levels with a force field.
     """
 
     def __init__(
@@ -87,7 +93,7 @@ class Campaign:
         folder: Path,
         level: Level,
         levels: Mapping[str, Level],
-        monomers: Sequence[Path] = (),
+        conformers: Sequence[Path] = (),
     ) -> None:
         self.level = level
         self.digest = digest_of(level, levels)
@@ -96,9 +102,9 @@ class Campaign:
         documents = {
             name: item.model_dump(mode="json") for name, item in levels.items()
         }
-        fragments = str((folder / FOLDER / "fragments").absolute())
-        files = tuple(str(path.absolute()) for path in monomers)
-        self.order = Order(level.name, self.digest, documents, fragments, files)
+        place = str((folder / FOLDER).absolute())
+        files = tuple(str(path.absolute()) for path in conformers)
+        self.order = Order(level.name, self.digest, documents, place, files)
 
     def cost_model(self) -> CostModel:
         """Learned from what was computed at this level in this folder."""

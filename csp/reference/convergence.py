@@ -3,28 +3,20 @@
 from dataclasses import replace
 
 from csp.crystal import Crystal
-from csp.reference.engine import Failure, ReferenceEngine, Resources
-from csp.reference.subjects import doubled
+from csp.errors import InputError
+from csp.reference.subjects import Subject, doubled
 
 LARGEST_DIFFERENCE = 0.2
 """kJ/mol per formula unit; a level beyond it is not learned from."""
+SUFFIX = "-doubled"
 
 
-def supercell_difference(
-    engine: ReferenceEngine, crystal: Crystal, resources: Resources
-) -> float | Failure:
-    """Energy of a cell minus that of the cell doubled along its shortest vector.
+def doubled_subject(subject: Subject) -> Subject:
+    """The same crystal in a cell twice as long along its shortest vector.
 
-    Returns:
-        kJ/mol per formula unit; or the failure, if one of the two gave no energy.
+    Raises:
+        InputError: If it is a molecule.
     """
-    energies = []
-    for name, system in (("single", crystal), ("doubled", doubled(crystal))):
-        scratch = resources.scratch / name
-        scratch.mkdir()
-        outcome = engine.of_crystal(system, replace(resources, scratch=scratch))
-        if isinstance(outcome, Failure):
-            return outcome
-        energies.append(outcome.energy / system.n_formula_units)
-    single, double = energies
-    return single - double
+    if not isinstance(subject.system, Crystal):
+        raise InputError(f"{subject.id} is a molecule: it has no cell to double")
+    return replace(subject, id=subject.id + SUFFIX, system=doubled(subject.system))

@@ -20,6 +20,8 @@ from csp.conformers.settings import Dispersion
 from csp.errors import InputError
 
 Positive = Annotated[float, Field(gt=0.0)]
+GridLevel = Annotated[int, Field(ge=0, le=9)]
+"""Of PySCF's atom-centred grids."""
 PRODUCTION = "production"
 
 
@@ -34,13 +36,29 @@ class _Level(BaseModel):
 
 
 class PySCFLevel(_Level):
-    """Periodic and molecular DFT in Gaussian bases, with pip alone."""
+    """Periodic and molecular DFT in Gaussian bases, with pip alone.
+
+    Crystals are computed with Goedecker–Teter–Hutter pseudopotentials and several
+    uniform grids, molecules with the same pseudopotentials and atom-centred grids.
+    """
 
     engine: Literal["pyscf"]
     basis: str
+    pseudopotential: str = "gth-pbe"
     k_spacing: Positive
     """Largest distance of k-points, Å⁻¹ with the factor 2π."""
-    energy_tolerance_hartree: Positive = 1e-8
+    cutoff_hartree: Positive = 140.0
+    """Kinetic energy that the finest uniform grid represents, for the density."""
+    precision: Positive = 1e-6
+    """Of integrals between cells; decides how far lattice sums go."""
+    molecular_grid: Annotated[int, Field(ge=0, le=9)] = 4
+    """Level of the atom-centred grids of molecules."""
+    exchange: Literal["ewald"] = "ewald"
+    """Correction of exact exchange for the finite mesh of k-points."""
+    auxiliary_basis: str | None = None
+    """For exact exchange in crystals; None for an even-tempered one of the basis."""
+    energy_tolerance_hartree: Positive = 1e-7
+    """Of the self-consistent field, per cell or molecule."""
 
 
 class EspressoLevel(_Level):
@@ -121,7 +139,9 @@ class EmbeddingLevel(_Level):
     dimer_basis: str
     dimer_cutoff_angstrom: Positive
     """Largest distance between the closest atoms of the two molecules."""
-    energy_tolerance_hartree: Positive = 1e-9
+    monomer_grid: GridLevel = 3
+    dimer_grid: GridLevel = 1
+    energy_tolerance_hartree: Positive = 1e-8
 
 
 class FragmentLevel(_Level):
@@ -137,7 +157,9 @@ class FragmentLevel(_Level):
     monomer_basis: str
     dimer_basis: str
     dimer_cutoff_angstrom: Positive
-    energy_tolerance_hartree: Positive = 1e-9
+    monomer_grid: GridLevel = 3
+    dimer_grid: GridLevel = 2
+    energy_tolerance_hartree: Positive = 1e-8
 
 
 Level = Annotated[

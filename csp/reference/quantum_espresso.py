@@ -22,12 +22,17 @@ from csp.units import KJ_PER_MOL_PER_RYDBERG
 
 REMEDY = (
     "install Quantum ESPRESSO (Debian and Ubuntu: apt install quantum-espresso "
-    "quantum-espresso-data), or choose a level that needs pip alone (csp reference "
-    "levels)"
+    "quantum-espresso-data libopenblas0), or choose a level that needs pip alone (csp "
+    "reference levels)"
 )
 PSEUDOPOTENTIAL_FOLDERS = ("/usr/share/espresso/pseudo",)
 MIXING = (0.7, 0.3, 0.1)
 """How much of the new density is mixed in, by attempt."""
+DIAGONALISATIONS = (
+    "diagonalization='david', diago_david_ndim=4, diago_full_acc=.true.",
+    "diagonalization='cg'",
+)
+"""Of bands by attempt; a larger Davidson space saves iterations of the density."""
 MOST_ITERATIONS = (60, 150, 300)
 MOLECULE_MESH = (1, 1, 1)
 
@@ -145,7 +150,7 @@ def pw_input(
         "&ELECTRONS",
         f" conv_thr={level.energy_tolerance_rydberg:.1e},",
         f" mixing_beta={MIXING[attempt]}, electron_maxstep={MOST_ITERATIONS[attempt]},",
-        f" diagonalization='{'david' if attempt == 0 else 'cg'}'",
+        f" {DIAGONALISATIONS[min(attempt, 1)]}",
         "/",
         "ATOMIC_SPECIES",
         *(_species(symbol, level.pseudopotentials[symbol]) for symbol in kinds),

@@ -19,6 +19,8 @@ class Results:
     """
 
     def __init__(self, folder: Path, level: str, digest: str) -> None:
+        self.level = level
+        self.digest = digest
         self.folder = folder / f"{re.sub('[^A-Za-z0-9_.-]', '-', level)}-{digest[:8]}"
         self._store = Store(self.folder)
 

@@ -83,7 +83,8 @@ def _spread(rest: Sequence[Candidate], selection: Selection) -> list[Candidate]:
     width = selection.window / n
     slices: dict[int, list[Candidate]] = {}
     for item in inside:
-        slices.setdefault(int(item.relative_energy / width), []).append(item)
+        place = min(int(item.relative_energy / width), n - 1)
+        slices.setdefault(place, []).append(item)
     for items in slices.values():
         items.sort(key=lambda item: (_size(item.subject), item.relative_energy))
     picked: list[Candidate] = []

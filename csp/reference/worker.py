@@ -14,7 +14,7 @@ from csp.errors import ConvergenceError, InputError, MissingDependencyError
 from csp.reference.calculation import OUTCOME_FILE, Order
 from csp.reference.engine import Energy, Failure, Outcome, Reason, Resources
 from csp.reference.engines import engine_of
-from csp.reference.subjects import from_document
+from csp.reference.subjects import Subject, from_document
 
 
 def main(task_file: str) -> None:
@@ -34,7 +34,9 @@ def _done(task: dict[str, Any], folder: Path) -> Outcome:
     )
     system = from_document(task["system"])
     try:
-        engine = engine_of(Order(**task["order"]))
+        order = Order(**task["order"])
+        subject = Subject(task["id"], system, task["n_operations"])
+        engine = engine_of(order, subject)
         if isinstance(system, Crystal):
             return engine.of_crystal(system, resources)
         return engine.of_molecule(system, resources)

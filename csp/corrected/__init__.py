@@ -1,0 +1,1 @@
+"""A landscape corrected: reference energies learned, every structure ranked anew."""

@@ -1,0 +1,1 @@
+"""Δ-learning: what a better method would say of crystals it was not asked about."""

@@ -1,0 +1,200 @@
+"""Levels of theory one above the other, each learned as a correction of the one below.
+
+``E_k(i) = E_{k−1}(i) + δ_k(i)``: the energies of the lowest level (a force field) are
+known for all crystals, those of a higher level for some. δ_k is a Gaussian process on
+the surroundings of the atoms and, linearly, on the energy of the level below; the
+variances of the steps add up.
+
+References:
+    Kennedy & O'Hagan, Biometrika 87, 1 (2000); Egorova, Hafizi, Woods & Day, J. Phys.
+    Chem. A 124, 8065 (2020).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from csp.arrays import Indices, Matrix, Scalars, read_only
+from csp.correction.gaussian_process import Inputs, Labels, Problem, Weights
+from csp.correction.hyperparameters import Priors
+from csp.correction.posterior import Posterior
+from csp.correction.validation import LeaveOneOut, inflation, leave_one_out
+from csp.errors import InputError
+
+_FEWEST_FOR_INFLATION = 5
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LevelData:
+    """Energies that were computed at one level.
+
+    Attributes:
+        rows: Which crystals, by their rows in the pool.
+        energies: kJ/mol per formula unit, relative to anything that is the same for
+            all crystals of the level.
+        errors: Their known standard errors, kJ/mol.
+    """
+
+    rows: Indices
+    energies: Scalars
+    errors: Scalars
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", read_only(self.rows, int))
+        object.__setattr__(self, "energies", read_only(self.energies))
+        object.__setattr__(self, "errors", read_only(self.errors))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Step:
+    """One level, learned from the one below.
+
+    Attributes:
+        name: Of the level.
+        labels: Differences to the level below.
+        weights: What they say.
+        left_out: Each label predicted from the others.
+        inflation: By how much standard deviations are widened so that the errors of
+            the labels left out are as large as expected.
+    """
+
+    name: str
+    labels: Labels
+    weights: Weights
+    left_out: LeaveOneOut
+    inflation: float
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not to be trusted, one sentence each."""
+        found = []
+        if self.weights.log_bayes_factor <= 0.0:
+            found.append(
+                f"the {len(self.labels.rows)} energies at {self.name} do not support "
+                "the model: a constant correction explains them as well "
+                f"(ln of the Bayes factor {self.weights.log_bayes_factor:.1f}); "
+                "compute more before its corrections are trusted"
+            )
+        return tuple(found)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Correction:
+    """The energies of a whole pool at the highest level, with their uncertainty.
+
+    Attributes:
+        posterior: At the highest level.
+        steps: How it came about, the lowest level first.
+    """
+
+    posterior: Posterior
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        features: Matrix,
+        baseline: Scalars,
+        levels: Mapping[str, LevelData],
+        *,
+        linear: Matrix | None = None,
+        flat: Matrix | None = None,
+        priors: Priors | None = None,
+    ) -> "Correction":
+        """Learn the levels from the lowest up.
+
+        Args:
+            features: Φ of the pool, from a kernel.
+            baseline: Energies of all crystals at the level below the first, kJ/mol per
+                formula unit.
+            levels: What was computed, the lowest level first.
+            linear: Further inputs that corrections may be linear in, like the density.
+            flat: Inputs with free weights, like the composition.
+            priors: Of the hyperparameters.
+
+        Raises:
+            InputError: If there are no levels or no labels, or numbers are missing.
+        """
+        if not levels:
+            raise InputError("there is no level to learn: give energies of one")
+        known = Posterior(
+            baseline, np.zeros((len(baseline), 0)), np.zeros(len(baseline))
+        )
+        steps = []
+        for name, data in levels.items():
+            inputs = inputs_above(features, known.mean, linear, flat)
+            known, step = _raised(known, inputs, name, data, priors or Priors())
+            steps.append(step)
+        return cls(known, tuple(steps))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not to be trusted, one sentence each."""
+        return tuple(text for step in self.steps for text in step.warnings)
+
+
+def inputs_above(
+    features: Matrix, below: Scalars, linear: Matrix | None, flat: Matrix | None
+) -> Inputs:
+    """Inputs of a step: linear in the energy of the level below."""
+    more = np.empty((len(features), 0)) if linear is None else linear
+    return Inputs.of(features, np.column_stack([below, more]), flat)
+
+
+def _raised(
+    below: Posterior, inputs: Inputs, name: str, data: LevelData, priors: Priors
+) -> tuple[Posterior, Step]:
+    """One level up."""
+    uncertain = below.variance[data.rows]
+    labels = Labels(
+        data.rows,
+        data.energies - below.mean[data.rows],
+        np.sqrt(data.errors**2 + uncertain),
+    )
+    problem = Problem(inputs, labels, priors)
+    weights, left_out = problem.weights(), leave_one_out(problem)
+    wider = (
+        inflation(left_out.scores) if len(labels.rows) >= _FEWEST_FOR_INFLATION else 1.0
+    )
+    step = difference(inputs, labels, weights).widened(wider)
+    raised = Posterior(
+        below.mean + step.mean,
+        np.hstack([below.factor, step.factor]),
+        below.own_variance + step.own_variance,
+    )
+    raised = _as_computed(raised, data, uncertain > 0.0)
+    return raised, Step(name, labels, weights, left_out, wider)
+
+
+def difference(inputs: Inputs, labels: Labels, weights: Weights) -> Posterior:
+    """What labels and weights say of the difference for every crystal of the pool.
+
+    A crystal with a label of error σ keeps the part s²/(s² + σ²) of what the label adds
+    to the features' word, all of it if σ = 0.
+    """
+    columns = inputs.columns
+    gain, own = np.zeros(len(columns)), np.full(len(columns), weights.own_variance)
+    errors = labels.errors**2
+    total = weights.own_variance + errors
+    kept = np.where(
+        total > 0.0, weights.own_variance / np.where(total > 0, total, 1), 1.0
+    )
+    gain[labels.rows] = kept
+    own[labels.rows] = kept * errors
+    mean = (1.0 - gain) * (columns @ weights.mean)
+    mean[labels.rows] += kept * labels.values
+    values, vectors = np.linalg.eigh(weights.covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return Posterior(mean, (1.0 - gain)[:, None] * (columns @ root), own)
+
+
+def _as_computed(raised: Posterior, data: LevelData, chosen: np.ndarray) -> Posterior:
+    """Crystals that skipped the level below are known by their label alone."""
+    rows = data.rows[chosen]
+    mean, factor = np.array(raised.mean), np.array(raised.factor)
+    own = np.array(raised.own_variance)
+    mean[rows] = data.energies[chosen]
+    factor[rows] = 0.0
+    own[rows] = data.errors[chosen] ** 2
+    return Posterior(mean, factor, own)

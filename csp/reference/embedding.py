@@ -1,0 +1,132 @@
+"""A hybrid functional by fragments inside a periodic calculation.
+
+E = E_low(periodic) + Σ_molecules (E_high − E_low) + Σ_pairs (ΔE_high − ΔE_low), and
+the dispersion of the high functional for the periodic whole. Exact exchange differs
+from its semilocal stand-in at short range only, so close pairs suffice.
+
+References:
+    Loboda, Dolgonos & Boese, J. Chem. Phys. 149, 124104 (2018).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from csp.crystal import Crystal
+from csp.molecule import Molecule
+from csp.reference.dimers import Fragments, Repeated, fragments_of
+from csp.reference.dispersion import dispersion_energy
+from csp.reference.engine import (
+    Energy,
+    Failure,
+    Outcome,
+    Reason,
+    ReferenceEngine,
+    Resources,
+)
+from csp.reference.fragment import fragment_of
+from csp.reference.fragment_energies import Method
+from csp.reference.fragment_store import FragmentStore
+from csp.reference.fragment_sums import Methods, Summand, evaluated
+from csp.reference.levels import EmbeddingLevel
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The engine of an :class:`EmbeddingLevel`.
+
+    Attributes:
+        level: What is to be computed.
+        base: The periodic engine; its parts name its ``electronic`` energy.
+        low: The functional of the base.
+        store: Fragments computed before.
+    """
+
+    level: EmbeddingLevel
+    base: ReferenceEngine
+    low: str
+    store: FragmentStore
+
+    def of_crystal(self, crystal: Crystal, resources: Resources) -> Outcome:
+        """Energy of a crystal, kJ/mol of cells."""
+        correction = self.correction_of(crystal, resources)
+        if isinstance(correction, Failure):
+            return correction
+        dispersion = dispersion_energy(
+            self.level.dispersion,
+            self.level.functional,
+            (crystal.atomic_numbers, crystal.positions),
+            crystal.cell,
+        )
+        base = self.base.of_crystal(crystal, resources)
+        return _combined(base, correction, dispersion)
+
+    def of_molecule(self, molecule: Molecule, resources: Resources) -> Outcome:
+        """Energy of an isolated molecule, with the same corrections as in a crystal."""
+        if molecule.charge:
+            return charged(molecule)
+        atoms = (molecule.atomic_numbers, molecule.positions)
+        alone = Fragments((Repeated(fragment_of([atoms]), 1),), ())
+        correction = self._correction(alone, resources)
+        if isinstance(correction, Failure):
+            return correction
+        dispersion = dispersion_energy(
+            self.level.dispersion, self.level.functional, atoms
+        )
+        return _combined(
+            self.base.of_molecule(molecule, resources), correction, dispersion
+        )
+
+    def correction_of(self, crystal: Crystal, resources: Resources) -> Outcome:
+        """What the fragments add to the base, kJ/mol of cells, without dispersion."""
+        fragments = fragments_of(crystal, self.level.dimer_cutoff_angstrom)
+        return self._correction(fragments, resources)
+
+    def _correction(self, fragments: Fragments, resources: Resources) -> Outcome:
+        found = evaluated(fragments, self._methods(), self.store, resources)
+        if isinstance(found, Failure):
+            return found
+        parts = {
+            "monomers": sum(map(_difference, found.monomers)),
+            "dimers": sum(map(_difference, found.dimers)),
+        }
+        provenance: dict[str, Any] = {
+            "dimer_cutoff_angstrom": self.level.dimer_cutoff_angstrom,
+            **found.provenance,
+        }
+        return Energy(sum(parts.values()), parts, provenance)
+
+    def _methods(self) -> Methods:
+        level = self.level
+        chain = (self.low, level.functional)
+        tolerance = level.energy_tolerance_hartree
+        return Methods(
+            Method(chain, level.monomer_basis, level.monomer_grid, tolerance),
+            Method(chain, level.dimer_basis, level.dimer_grid, tolerance),
+        )
+
+
+def _difference(summand: Summand) -> float:
+    """High minus low functional of all copies of a fragment."""
+    low, high = summand.energies
+    return summand.repeated.count * (high - low)
+
+
+def _combined(base: Outcome, correction: Energy, dispersion: float) -> Outcome:
+    if isinstance(base, Failure):
+        return base
+    parts = {
+        "electronic": base.parts["electronic"],
+        **correction.parts,
+        "dispersion": dispersion,
+    }
+    provenance = {**correction.provenance, "base": dict(base.provenance)}
+    return Energy(sum(parts.values()), parts, provenance)
+
+
+def charged(molecule: Molecule) -> Failure:
+    """Why an ion has no fragment energy."""
+    return Failure(
+        Reason.UNSUPPORTED,
+        f"{molecule.name} is charged: fragments are neutral molecules",
+        is_final=True,
+    )

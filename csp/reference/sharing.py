@@ -1,0 +1,128 @@
+"""Reference energies as a file: shipped, published, and taken over elsewhere."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from csp.crystal import Crystal
+from csp.errors import InputError
+from csp.files import write_atomically
+from csp.molecule import Molecule
+from csp.reference.calculation import Calculation
+from csp.reference.engine import Energy
+from csp.reference.matching import found_again
+from csp.reference.subjects import Subject
+
+FORMAT = "csp reference energies 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """Energies of a file that belong to known structures.
+
+    Attributes:
+        calculations: With the names of the structures here.
+        n_foreign: Energies of structures that are not here.
+    """
+
+    calculations: tuple[Calculation, ...]
+    n_foreign: int
+
+
+def write_records(path: Path, calculations: Sequence[Calculation]) -> None:
+    """Write calculations with geometries and provenance, one JSON object a line."""
+    rows = [{"format": FORMAT, "n_calculations": len(calculations)}]
+    rows += [item.to_row() for item in calculations]
+    write_atomically(path, "".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def read_records(path: Path) -> list[Calculation]:
+    """What :func:`write_records` wrote.
+
+    Raises:
+        InputError: If the file cannot be read or is no file of reference energies.
+    """
+    try:
+        head, *rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+        if head["format"] != FORMAT or head["n_calculations"] != len(rows):
+            raise InputError(
+                f"{path} is damaged or of another format: it says {head}, and holds "
+                f"{len(rows)} calculations; export it again"
+            )
+        return [Calculation.from_row(row) for row in rows]
+    except OSError as error:
+        raise InputError(
+            f"the reference energies {path} cannot be read ({error.strerror}): write "
+            "them with csp reference export"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} is no file of reference energies ({error!r}): write one with csp "
+            "reference export --format records"
+        ) from error
+
+
+def adopt(
+    calculations: Sequence[Calculation], subjects: Sequence[Subject], source: str
+) -> Adopted:
+    """The energies of structures and molecules that are known here.
+
+    Structures are found again by their geometry, so that a landscape made elsewhere, or
+    with more packings, takes over what was computed. Energies are scaled to the cell.
+
+    Args:
+        calculations: From a file.
+        subjects: The structures and molecules here.
+        source: Name of the file, for the records.
+    """
+    crystals = {s.id: s.system for s in subjects if isinstance(s.system, Crystal)}
+    theirs = {
+        str(index): item.subject.system
+        for index, item in enumerate(calculations)
+        if isinstance(item.subject.system, Crystal)
+    }
+    pairs = _by_geometry(theirs, crystals)
+    pairs |= _molecules(calculations, subjects)
+    here = {subject.id: subject for subject in subjects}
+    adopted = tuple(
+        _renamed(item, here[pairs[str(index)]], source)
+        for index, item in enumerate(calculations)
+        if str(index) in pairs
+    )
+    return Adopted(adopted, len(calculations) - len(adopted))
+
+
+def _by_geometry(
+    theirs: Mapping[str, Crystal], ours: Mapping[str, Crystal]
+) -> dict[str, str]:
+    return found_again(theirs, ours)
+
+
+def _molecules(
+    calculations: Sequence[Calculation], subjects: Sequence[Subject]
+) -> dict[str, str]:
+    """Isolated molecules are the same if they have the same name and atoms."""
+    known = {s.name: s.id for s in subjects if isinstance(s.system, Molecule)}
+    return {
+        str(index): known[item.subject.name]
+        for index, item in enumerate(calculations)
+        if isinstance(item.subject.system, Molecule) and item.subject.name in known
+    }
+
+
+def _renamed(item: Calculation, subject: Subject, source: str) -> Calculation:
+    outcome = item.outcome
+    if isinstance(outcome, Energy):
+        factor = subject.n_formula_units / item.subject.n_formula_units
+        outcome = Energy(
+            factor * outcome.energy,
+            {name: factor * part for name, part in outcome.parts.items()},
+            outcome.provenance,
+        )
+    taken = {"taken_from": source, "id_there": item.subject.id}
+    return replace(
+        item, subject=subject, outcome=outcome, origin={**item.origin, **taken}
+    )
