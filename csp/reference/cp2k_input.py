@@ -14,8 +14,6 @@ MIXING = (0.4, 0.2, 0.05)
 """How much of the new density is mixed in, by attempt."""
 MOST_ITERATIONS = (60, 150, 300)
 BASIS_FILES = ("BASIS_MOLOPT", "BASIS_MOLOPT_UZH")
-_OT_ENERGY_GAP = 0.1
-"""Hartree: the preconditioner's estimate, below the gap of any molecular crystal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +106,11 @@ def _has_kpoints(system: Cp2kSystem) -> bool:
 
 
 def _scf(level: Cp2kLevel, attempt: int, *, uses_kpoints: bool) -> Section:
-    """Orbital transformation at Γ, which goes only down; else diagonalisation."""
+    """Diagonalisation; where that failed, at Γ, a minimisation that goes only down."""
     step = min(attempt, len(MIXING) - 1)
-    if uses_kpoints:
-        solver: list[str | Section] = [
-            "ADDED_MOS 0",
+    solver: list[str | Section]
+    if step == 0 or uses_kpoints:
+        solver = [
             Section("DIAGONALIZATION", ["ALGORITHM STANDARD"]),
             Section(
                 "MIXING",
@@ -121,14 +119,7 @@ def _scf(level: Cp2kLevel, attempt: int, *, uses_kpoints: bool) -> Section:
         ]
     else:
         solver = [
-            Section(
-                "OT",
-                [
-                    f"MINIMIZER {'DIIS' if step == 0 else 'CG'}",
-                    "PRECONDITIONER FULL_ALL",
-                    f"ENERGY_GAP {_OT_ENERGY_GAP}",
-                ],
-            ),
+            Section("OT", ["MINIMIZER CG", "PRECONDITIONER FULL_SINGLE_INVERSE"]),
             Section("OUTER_SCF", [f"EPS_SCF {level.scf_tolerance:.1e}", "MAX_SCF 5"]),
         ]
     return Section(

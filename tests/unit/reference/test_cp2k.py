@@ -133,8 +133,10 @@ def test_a_second_attempt_goes_more_carefully():
     ]
     assert sorted(fractions, reverse=True) == fractions
     assert len(set(fractions)) == 3
-    assert "MINIMIZER DIIS" in cp2k_input(level(), system(None), 0)
-    assert "MINIMIZER CG" in cp2k_input(level(), system(None), 1)
+    first, second = (cp2k_input(level(), system(None), n) for n in (0, 1))
+    assert "&DIAGONALIZATION" in first
+    assert "MINIMIZER CG" in second
+    assert "&MIXING" not in second
     assert cp2k_input(level(), system(), 7) == cp2k_input(level(), system(), 2)
 
 
