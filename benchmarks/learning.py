@@ -9,6 +9,7 @@ case). A tenth of them, at most 300, have labels. Prints CPU seconds of every pa
 
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ MOST_LABELS = 300
 
 
 def disturbed(crystal: Crystal, generator: np.random.Generator) -> Crystal:
-    """Molecules moved by some 0.3 Å and turned by some 10°, the cell strained by 3 %."""
+    """Molecules moved by some 0.3 Å, turned by some 10°, the cell strained by 3 %."""
     strain = np.eye(3) + 0.03 * generator.normal(size=(3, 3))
     positions = np.array(crystal.positions)
     for molecule in range(crystal.n_molecules):
@@ -81,9 +82,7 @@ def timed(n: int, progress: Progress = silent) -> None:
         f"{n} crystals, {len(rows)} labels, {phi.shape[1]} features, "
         f"{len(set(groups.tolist()))} groups"
     )
-    for (_, cpu, wall), (part, cpu_end, wall_end) in zip(
-        marks, marks[1:], strict=False
-    ):
+    for (_, cpu, wall), (part, cpu_end, wall_end) in pairwise(marks):
         print(f"  {part:22s} {cpu_end - cpu:8.2f} CPU-s {wall_end - wall:8.2f} s")
     print(f"  {'all':22s} {marks[-1][1] - marks[0][1]:8.2f} CPU-s", flush=True)
 

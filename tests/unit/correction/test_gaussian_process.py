@@ -61,7 +61,7 @@ def test_likelihoods_are_those_of_normal_distributions():
 
 def test_one_set_of_hyperparameters_gives_scikit_learns_predictions():
     phi = features(40)
-    values, labels = labels_of(phi, np.arange(12))
+    _, labels = labels_of(phi, np.arange(12))
     priors = Priors(log_amplitude=(0.0, 1e-9), log_noise=(-2.0, 1e-9))
     problem = Problem(Inputs.of(phi), labels, priors)
     weights = problem.weights()
@@ -144,7 +144,7 @@ def test_noise_alone_does_not_support_the_model():
     noise = LevelData(np.arange(30), generator.normal(size=30), np.zeros(30))
     found = Correction.fit(phi, np.zeros(40), {"pbe0": noise})
     assert "30 energies at pbe0 do not support the model" in found.warnings[0]
-    values, labels = labels_of(phi, np.arange(30))
+    _, labels = labels_of(phi, np.arange(30))
     signal = LevelData(labels.rows, labels.values, labels.errors)
     assert Correction.fit(phi, np.zeros(40), {"pbe0": signal}).warnings == ()
 
