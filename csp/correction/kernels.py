@@ -35,6 +35,8 @@ _SMALLEST_SINGULAR = 1e-5
 """Relative; smaller directions of the features are left out."""
 _SMALLEST_PIVOT = 1e-10
 _HIGHEST_RANK = 1500
+_MATCHED = 1e-12
+"""Where the iterations of a best match end."""
 _SILENT_BLOCK = 1e-9
 """An element whose surroundings vary relatively less than this says nothing."""
 
@@ -157,7 +159,10 @@ class REMatchSoapKernel:
         recipe = f"surroundings {elements} {self.soap.text}"
         spectra = described(crystals, recipe, make, (store, progress))
         match = REMatchKernel(
-            metric="linear", alpha=self.entropy, normalize_kernel=True
+            metric="linear",
+            alpha=self.entropy,
+            threshold=_MATCHED,
+            normalize_kernel=True,
         )
         gram = np.asarray(match.create(spectra))
         return compressed(features_of_kernel(lambda i: gram[i], np.diag(gram)))

@@ -6,9 +6,10 @@ import numpy as np
 from scipy.special import erfinv
 from scipy.stats import spearmanr
 
-from csp.arrays import Matrix, Scalars, read_only
-from csp.correction.gaussian_process import Problem
+from csp.arrays import Indices, Matrix, Scalars, read_only
+from csp.correction.gaussian_process import Labels, Problem
 from csp.correction.hyperparameters import Hyperparameters
+from csp.errors import InputError
 
 _PRIOR_COUNT = 20.0
 """Labels that the model's own claim of its errors counts for."""
@@ -136,6 +137,46 @@ def _single_errors(problem: Problem, chosen: Hyperparameters) -> tuple[Matrix, M
         errors.append((inverse @ y) / of_each)
         variances.append(1.0 / of_each)
     return np.concatenate(errors), np.concatenate(variances)
+
+
+def grouped_cross_validation(
+    problem: Problem, groups: Indices, n_folds: int, generator: np.random.Generator
+) -> LeaveOneOut:
+    """Predictions of every label by models that know none of its group.
+
+    Leaving out single labels flatters where near-duplicates remain; here whole groups
+    are left out together.
+
+    Args:
+        problem: The labels and inputs.
+        groups: Number of the group of each label.
+        n_folds: Parts that are left out in turn; at most as many as there are groups.
+        generator: Of the parts.
+
+    Raises:
+        InputError: If there are fewer than two groups or parts.
+    """
+    kinds = np.unique(groups)
+    n_folds = min(n_folds, len(kinds))
+    if n_folds < 2:  # noqa: PLR2004
+        raise InputError(
+            "cross-validation needs at least two groups and two parts, got "
+            f"{len(kinds)} and {n_folds}"
+        )
+    fold_of_kind = generator.permutation(len(kinds)) % n_folds
+    fold = fold_of_kind[np.searchsorted(kinds, groups)]
+    labels = problem.labels
+    means, deviations = np.empty(len(groups)), np.empty(len(groups))
+    for k in range(n_folds):
+        kept, left = fold != k, fold == k
+        known = Labels(labels.rows[kept], labels.values[kept], labels.errors[kept])
+        weights = Problem(problem.inputs, known, problem.priors).weights()
+        rows = problem.inputs.columns[labels.rows[left]]
+        means[left] = rows @ weights.mean
+        spread = np.einsum("if,fg,ig->i", rows, weights.covariance, rows, optimize=True)
+        total = spread + weights.own_variance + labels.errors[left] ** 2
+        deviations[left] = np.sqrt(total)
+    return LeaveOneOut(labels.values, means, deviations)
 
 
 def inflation(scores: Scalars) -> float:
