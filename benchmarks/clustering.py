@@ -36,7 +36,7 @@ from csp.packing.plan import Tally
 from csp.records import Relaxation, Status
 
 ROOT = Path(__file__).parents[1]
-SEARCH = ROOT / "data" / "oxalic_acid" / "quick.toml"
+SEARCH = ROOT / "data" / "oxalic_acid" / "landscape.toml"
 SETTINGS = ComparisonSettings()
 NOISE, STRAIN, ENERGY_NOISE = 0.01, 0.0005, 0.01
 """Å, relative and kJ/mol: how far copies of one minimum are from it."""

@@ -18,7 +18,7 @@ from rich.markup import escape
 from csp import __version__
 from csp.benchmark_command import benchmark
 from csp.comparison_commands import compare, match
-from csp.correct_command import correct
+from csp.correct_command import correct, tell_ranking
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
 from csp.learn_command import learn
@@ -308,6 +308,8 @@ def _tell(search: "csp.search.Search", landscape: "csp.landscape.Landscape") -> 
     console.print()
     title = f"{len(rows)} structures, the lowest first"
     console.print(terminal_table(chosen, title), "")
+    if search.run.settings.correction.energies is not None:
+        tell_ranking(output)
     console.print(
         f"wrote landscape.csv, landscape.db, landscape.png, report.md and structures/ "
         f"to {escape(str(output))}\n"

@@ -84,22 +84,29 @@ def correct(  # noqa: PLR0913 - every option is an argument
         if as_json:
             console.print_json(_json(found, rows))
             return
-        tell_ranking(folder, found, rows, number)
+        tell_ranking(folder, number)
 
 
-def tell_ranking(
-    folder: Path, found: "Improved", rows: "list[RankingRow]", number: int
-) -> None:
-    """The corrected ranking on the terminal."""
-    from csp.corrected.report import sentences
+def tell_ranking(folder: Path, number: int = 10) -> None:
+    """The corrected landscape of a folder on the terminal, or why there is none."""
+    from csp.corrected.outputs import NAMES
+    from csp.corrected.tables import read_ranking
 
-    shown = [row for i, row in enumerate(rows) if i < number or row.observed_form]
-    title = f"{len(rows)} structures at {found.landscape.level}, kJ/mol"
-    console.print(_table(title, shown), "")
-    for line in [*sentences(found.landscape), found.ending]:
-        console.print(escape(line), soft_wrap=True)
+    table, _, text = (folder / name for name in NAMES)
+    lines = text.read_text(encoding="utf-8").splitlines()
+    if table.exists():
+        rows = read_ranking(table)
+        shown = [row for i, row in enumerate(rows) if i < number or row.observed_form]
+        title = f"{lines[0].removeprefix('# ')}, {len(rows)} structures, kJ/mol"
+        console.print(_table(title, shown), "")
+        for line in lines:
+            if line.startswith("- "):
+                console.print(escape(line), soft_wrap=True)
+    else:
+        console.print(escape(" ".join(lines[2:])), soft_wrap=True)
     console.print(
-        f"wrote ranking.csv, ranking.png and ranking.md to {escape(str(folder))}",
+        f"next: {escape(str(text))}, or more reference energies: csp correct "
+        f"{escape(str(folder))} --budget 1h",
         soft_wrap=True,
     )
 

@@ -90,36 +90,17 @@ def import_energies(
 
 def _adopted(
     file: Path, source: "Source", levels: "Levels"
-) -> tuple[dict[str, int], list[str]]:
+) -> tuple[Mapping[str, int], Sequence[str]]:
     from csp.reference.campaign import Campaign
-    from csp.reference.sharing import adopt, read_records
+    from csp.reference.sharing import read_records, take_over
 
-    calculations = read_records(file)
-    counts: dict[str, int] = {}
-    notes = []
-    for name in sorted({item.level for item in calculations}):
-        own = [item for item in calculations if item.level == name]
-        if name not in levels:
-            notes.append(f"there is no level {name}: {len(own)} energies not used")
-            continue
-        campaign = Campaign(source.folder, levels[name], levels)
-        same = [item for item in own if item.digest == campaign.digest]
-        if len(same) < len(own):
-            notes.append(
-                f"{len(own) - len(same)} energies are of another definition of {name}: "
-                "not used"
-            )
-        subjects = [*source.molecules, *(item.subject for item in source.candidates)]
-        found = adopt(same, subjects, file.name)
-        if found.n_foreign:
-            notes.append(
-                f"{found.n_foreign} energies at {name} are of other structures"
-            )
-        for item in found.calculations:
-            if not campaign.is_done(item.subject):
-                campaign.results.write(item)
-        counts[name] = len(found.calculations)
-    return {name: count for name, count in counts.items() if count}, notes
+    results = {
+        name: Campaign(source.folder, level, levels).results
+        for name, level in levels.items()
+    }
+    subjects = [*source.molecules, *(item.subject for item in source.candidates)]
+    found = take_over(read_records(file), results, subjects, file.name)
+    return found.counts, found.notes
 
 
 def _imported(
@@ -129,7 +110,7 @@ def _imported(
     key: str,
     *,
     add_dispersion: bool,
-) -> tuple[dict[str, int], list[str]]:
+) -> tuple[Mapping[str, int], Sequence[str]]:
     from csp.reference.calculation import Calculation, origin
     from csp.reference.campaign import Campaign
     from csp.reference.exchange import read_energies

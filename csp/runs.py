@@ -23,6 +23,8 @@ from csp.files import unwritable
 from csp.molecule import Molecule
 from csp.potentials.atom_types import atom_types
 from csp.records import Progress
+from csp.reference.levels import built_in_levels, level_named
+from csp.reference.sharing import read_records
 from csp.settings import Settings, differences, load_settings
 from csp.store import Store
 
@@ -76,6 +78,7 @@ def open_run(
     for kind in kinds:
         atom_types(kind.molecule, settings.potential.force_field)
     observed_crystals(run, kinds)
+    _check_correction(run)
     if settings.molecule.monomers is not None:
         conformers_of(run, kinds, _silent)  # refuses a file of another molecule
     wanted = _identity(run)
@@ -90,6 +93,14 @@ def open_run(
     if stored is None:
         run.store.claim(wanted)
     return run
+
+
+def _check_correction(run: Run) -> None:
+    """Refuse a correction by energies or a level that do not exist."""
+    wanted = run.settings.correction
+    if wanted.energies is not None:
+        level_named(wanted.level, built_in_levels())
+        read_records(run.folder / wanted.energies)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

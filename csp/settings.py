@@ -44,6 +44,23 @@ class LandscapeSettings(BaseModel):
     )
 
 
+class CorrectionSettings(BaseModel):
+    """The ``[correction]`` section: reference energies that correct the landscape."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    energies: str | None = Field(
+        None,
+        description="file of reference energies (csp reference export) from which the "
+        "landscape is corrected; none are computed",
+    )
+    level: str = Field(
+        "pbe0-d4",
+        min_length=1,
+        description="level of theory of the corrected energies (csp reference levels)",
+    )
+
+
 class RunSettings(BaseModel):
     """The ``[run]`` section: where and on how many cores; changes no number."""
 
@@ -70,6 +87,7 @@ class Settings(BaseModel):
     relaxation: RelaxationSettings = RelaxationSettings()
     comparison: ComparisonSettings = ComparisonSettings()
     landscape: LandscapeSettings = LandscapeSettings()
+    correction: CorrectionSettings = CorrectionSettings()
     run: RunSettings = RunSettings()
 
     def identity(self) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from threadpoolctl import threadpool_limits
 from csp import __version__
 from csp.conformers.monomers import to_monomers
 from csp.conformers.monomers_file import monomers_paths, write_monomers
+from csp.corrected.knowledge import chain_of
+from csp.corrected.loop import improved
+from csp.corrected.outputs import write_no_ranking, write_ranking
 from csp.course import (
     Course,
     finalists,
@@ -22,9 +25,14 @@ from csp.course import (
     steps,
     told_of,
 )
+from csp.errors import InputError
 from csp.landscape import Counts, Landscape, distinct, landscape_of
 from csp.potentials.exp6 import parameter_set
 from csp.records import Progress, Status
+from csp.reference.campaign import Campaign, Limits, machine_memory
+from csp.reference.levels import built_in_levels, level_named
+from csp.reference.sharing import read_records, take_over
+from csp.reference_source import open_source
 from csp.report.summary import Background
 from csp.report.write import write_outputs
 from csp.runs import Run
@@ -96,6 +104,31 @@ def report(search: Search, course: Course, landscape: Landscape) -> None:
         write_monomers(path, to_monomers(found, kind, command))
 
 
+def correct(run: Run, progress: Progress) -> None:
+    """Correct the landscape of a run by the energies that its settings name, if any.
+
+    Nothing is computed. Writes the ranking, or why there is none.
+    """
+    wanted = run.settings.correction
+    if wanted.energies is None:
+        return
+    levels = built_in_levels()
+    source = open_source([run.output], None, [])
+    path = run.folder / wanted.energies
+    chain = [
+        Campaign(run.output, level, levels, source.conformers)
+        for level in chain_of(level_named(wanted.level, levels), levels)
+    ]
+    results = {campaign.level.name: campaign.results for campaign in chain}
+    subjects = [*source.molecules, *(item.subject for item in source.candidates)]
+    take_over(read_records(path), results, subjects, path.name)
+    try:
+        limits = Limits(1, 1, machine_memory(), budget_seconds=0.0)
+        write_ranking(run.output, improved(source, chain, limits, progress), progress)
+    except InputError as error:
+        write_no_ranking(run.output, str(error))
+
+
 def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:
     """The whole prediction in this process, on threads."""
     search = prepare(run, progress)
@@ -105,6 +138,7 @@ def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:
             _do_all(step, search, progress)
         landscape = collect(search, course, progress)
         report(search, course, landscape)
+        correct(run, progress)
     return search, landscape
 
 

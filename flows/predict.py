@@ -54,6 +54,7 @@ def rank(order: Order) -> Landscape:
     course = finished_course(search, progress.get())
     landscape = stages.collect(search, course, progress.get())
     stages.report(search, course, landscape)
+    stages.correct(search.run, progress.get())
     return landscape
 
 

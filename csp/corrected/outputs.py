@@ -12,6 +12,14 @@ from csp.records import Progress
 NAMES = ("ranking.csv", "ranking.png", "ranking.md")
 
 
+def write_no_ranking(folder: Path, why: str) -> None:
+    """Say why there is no ranking; an older one is removed."""
+    table, picture, text = (folder / name for name in NAMES)
+    table.unlink(missing_ok=True)
+    picture.unlink(missing_ok=True)
+    write_atomically(text, f"# No corrected landscape\n\n{why}\n")
+
+
 def write_ranking(
     folder: Path, improved: Improved, progress: Progress
 ) -> list[RankingRow]:

@@ -4,8 +4,11 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
 
 from csp.corrected.landscape import CorrectedLandscape
+from csp.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,36 @@ def csv_text(rows: Sequence[RankingRow]) -> str:
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     return stream.getvalue()
+
+
+def read_ranking(path: Path) -> list[RankingRow]:
+    """The rows of a ``ranking.csv``.
+
+    Raises:
+        InputError: If there is none, or it was not written by this program.
+    """
+    kinds = {field.name: field.type for field in fields(RankingRow)}
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return [
+                RankingRow(**{key: _parsed(row[key], kinds[key]) for key in kinds})
+                for row in csv.DictReader(stream)
+            ]
+    except OSError as error:
+        raise InputError(
+            f"there is no corrected landscape in {path.parent} ({path.name}: "
+            f"{error.strerror}): make one with csp correct DIR"
+        ) from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} is not a ranking ({error!r}): make it again with csp correct DIR"
+        ) from error
+
+
+def _parsed(text: str, kind: object) -> Any:  # noqa: ANN401 - of the kind given
+    if kind is bool:
+        return text == "True"
+    return kind(text) if kind in (int, float) else text
 
 
 HEADINGS = (

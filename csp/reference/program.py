@@ -122,7 +122,13 @@ def run_program(
 
 
 def last_words(output: str) -> str:
-    """The end of what a program wrote, on one line."""
+    """The end of what a program wrote, on one line; of a traceback the last line."""
+    _, traceback, rest = output.rpartition("Traceback (most recent call last):")
+    if traceback:
+        output = next(
+            (line for line in rest.splitlines() if line and not line.startswith(" ")),
+            rest,
+        )
     return " ".join(output.split())[-_LAST_WORDS:] or "none"
 
 

@@ -12,6 +12,7 @@ from csp.molecule import Molecule
 from csp.reference.calculation import Calculation
 from csp.reference.engine import Energy
 from csp.reference.matching import found_again
+from csp.reference.records import Results
 from csp.reference.subjects import Subject
 
 FORMAT = "csp reference energies 1"
@@ -63,6 +64,59 @@ def read_records(path: Path) -> list[Calculation]:
             f"{path} is no file of reference energies ({error!r}): write one with csp "
             "reference export --format records"
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What became of the energies of a file.
+
+    Attributes:
+        counts: Energies that belong to structures here, by level.
+        notes: Why others do not, one sentence each.
+    """
+
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def take_over(
+    calculations: Sequence[Calculation],
+    results: Mapping[str, Results],
+    subjects: Sequence[Subject],
+    source: str,
+) -> TakenOver:
+    """Record the energies of a file that belong to structures here.
+
+    Args:
+        calculations: From the file.
+        results: Where those of each level are kept, by its name.
+        subjects: The structures and molecules here.
+        source: Name of the file, for the records.
+    """
+    counts: dict[str, int] = {}
+    notes = []
+    for name in sorted({item.level for item in calculations}):
+        own = [item for item in calculations if item.level == name]
+        if name not in results:
+            notes.append(f"{len(own)} energies at {name} are not asked for")
+            continue
+        same = [item for item in own if item.digest == results[name].digest]
+        if len(same) < len(own):
+            notes.append(
+                f"{len(own) - len(same)} energies are of another definition of {name}: "
+                "not used"
+            )
+        found = adopt(same, subjects, source)
+        if found.n_foreign:
+            notes.append(
+                f"{found.n_foreign} energies at {name} are of other structures"
+            )
+        for item in found.calculations:
+            if results[name].find(item.subject) is None:
+                results[name].write(item)
+        if found.calculations:
+            counts[name] = len(found.calculations)
+    return TakenOver(counts, tuple(notes))
 
 
 def adopt(

@@ -14,7 +14,7 @@ import pytest
 import csp
 
 ROOT = Path(csp.__file__).parents[1]
-SETTINGS = ROOT / "data" / "oxalic_acid" / "quick.toml"
+SETTINGS = ROOT / "data" / "oxalic_acid" / "landscape.toml"
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,6 @@ def test_a_given_server_is_used_and_told_plain_values(command, given_server):
         (run,) = json.load(answer)
     assert run["state_name"] == "Completed"
     settings_file, output, overrides = run["parameters"].values()
-    assert Path(settings_file).name == "quick.toml"
+    assert Path(settings_file).name == "landscape.toml"
     assert output == str(command.output)
     assert overrides == [word.removeprefix("--set=") for word in TINY]

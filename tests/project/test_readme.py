@@ -36,7 +36,7 @@ def test_the_first_screen_holds_the_two_commands():
         command = command_after(marker)
         assert command in "\n".join(first_screen)
         assert "pip install -c constraints.txt" in command
-    assert "csp run data/oxalic_acid/quick.toml" in command_after("main command")
+    assert "csp run data/oxalic_acid/landscape.toml" in command_after("main command")
 
 
 def test_ci_runs_the_very_test_command_of_the_readme(tmp_path: Path):
