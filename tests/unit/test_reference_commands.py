@@ -162,7 +162,10 @@ def test_a_level_is_checked_with_doubled_cells(call, levels, tmp_path):
         (("run", DATA), "there is no landscape in"),
         (("run", DATA, DATA / "beta.cif"), "not both"),
         (("run", DATA / "beta.cif", DATA / "beta.cif"), "two files are called beta"),
-        (("run", DATA / "beta.cif", "--gas", DATA / "landscape.toml"), "give an XYZ file"),
+        (
+            ("run", DATA / "beta.cif", "--gas", DATA / "landscape.toml"),
+            "give an XYZ file",
+        ),
         (("import", DATA, DATA / "none.jsonl"), "there is no landscape in"),
     ],
 )

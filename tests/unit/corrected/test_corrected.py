@@ -1,0 +1,199 @@
+"""Landscapes corrected by energies of a known law."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from csp import runs, stages
+from csp.cli import build_app
+from csp.corrected.knowledge import chain_of, knowledge_of
+from csp.corrected.landscape import corrected, crystal_of, described
+from csp.corrected.loop import improved
+from csp.corrected.outputs import write_no_ranking, write_ranking
+from csp.corrected.tables import ranking_rows, read_ranking
+from csp.errors import InputError
+from csp.reference.calculation import Calculation, Cost
+from csp.reference.campaign import Campaign, Limits
+from csp.reference.convergence import doubled_subject
+from csp.reference.engine import Energy, Failure, Reason
+from csp.reference.levels import built_in_levels, level_named
+from csp.reference.sharing import write_records
+from csp.reference_source import open_source
+
+LEVELS = built_in_levels()
+PBE = level_named("pbe-d4-qe", LEVELS)
+NOTHING = Limits(1, 1, 1.0, budget_seconds=0.0)
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    pass
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    for name in ("landscape.csv", "landscape.db", "conformers.json"):
+        shutil.copy(finished.output / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def source(folder):
+    return open_source([folder], None, [])
+
+
+def truth(candidate) -> float:
+    """kJ/mol per formula unit: the force field and a law linear in the density."""
+    return candidate.relative_energy + 20.0 * (crystal_of(candidate).density - 1.8)
+
+
+def calculation(subject, energy: float, level: Campaign) -> Calculation:
+    outcome = Energy((energy - 1000.0) * subject.n_formula_units)
+    cost = Cost(100.0, 100.0, 1, 1.0)
+    return Calculation(
+        subject, level.level.name, level.digest, outcome, (), cost, {"host": "here"}
+    )
+
+
+def record(source, campaign: Campaign, rows) -> None:
+    for row in rows:
+        item = source.candidates[row]
+        campaign.results.write(calculation(item.subject, truth(item), campaign))
+
+
+def campaign_of(source) -> Campaign:
+    return Campaign(source.folder, PBE, LEVELS)
+
+
+def test_what_was_not_computed_is_predicted(source):
+    campaign = campaign_of(source)
+    n = len(source.candidates)
+    known = np.arange(0, n, 2)
+    record(source, campaign, known)
+    landscape = corrected(
+        described(source.candidates, None, quiet), [knowledge_of(campaign, source)]
+    )
+    wanted = np.array([truth(item) for item in source.candidates])
+    other = np.setdiff1d(np.arange(n), known)
+    errors = landscape.energies - wanted
+    errors -= errors[known].mean()
+    cheap = landscape.described.baseline - wanted
+    cheap -= cheap[known].mean()
+    assert np.abs(errors[other]).mean() < 0.3 * np.abs(cheap[other]).mean()
+    assert np.all(landscape.errors[known] <= 0.11)
+    assert landscape.ranking.global_minimum.sum() == pytest.approx(1.0)
+    assert [bool(level) for level in landscape.computed_at] == [
+        row % 2 == 0 for row in range(n)
+    ]
+
+
+def test_a_landscape_is_ranked_by_corrected_energies(source, tmp_path):
+    record(source, campaign_of(source), range(6))
+    found = improved(source, [campaign_of(source)], NOTHING, quiet)
+    rows = write_ranking(tmp_path, found, quiet)
+    energies = [row.relative_energy_kj_per_mol for row in rows]
+    assert energies[0] == 0.0
+    assert energies == sorted(energies)
+    assert {row.id for row in rows} == {item.subject.id for item in source.candidates}
+    assert rows == read_ranking(tmp_path / "ranking.csv")
+    with (tmp_path / "ranking.csv").open() as stream:
+        assert next(csv.reader(stream))[:2] == ["rank", "id"]
+    text = (tmp_path / "ranking.md").read_text()
+    assert "6 of" in text
+    assert "each left out and predicted" in text
+    assert "csp reference check" in text  # nobody looked at cells
+    assert (tmp_path / "ranking.png").read_bytes().startswith(b"\x89PNG")
+    write_no_ranking(tmp_path, "no energies")
+    assert not (tmp_path / "ranking.csv").exists()
+    with pytest.raises(InputError, match="csp correct DIR"):
+        read_ranking(tmp_path / "ranking.csv")
+
+
+def test_computed_energies_are_kept_as_they_are(source):
+    record(source, campaign_of(source), range(0, 12, 2))
+    found = improved(source, [campaign_of(source)], NOTHING, quiet).landscape
+    rows = {row.id: row for row in ranking_rows(found)}
+    first, second = (source.candidates[row] for row in (0, 2))
+    gap = (
+        rows[first.subject.id].relative_energy_kj_per_mol
+        - rows[second.subject.id].relative_energy_kj_per_mol
+    )
+    assert gap == pytest.approx(truth(first) - truth(second), abs=0.15)
+
+
+def test_too_few_energies_are_refused(source):
+    record(source, campaign_of(source), range(2))
+    with pytest.raises(InputError, match="2 reference energies are too few"):
+        improved(source, [campaign_of(source)], NOTHING, quiet)
+
+
+def test_energies_that_depend_on_the_cell_are_refused(source):
+    campaign = campaign_of(source)
+    record(source, campaign, range(5))
+    item = source.candidates[0]
+    double = doubled_subject(item.subject)
+    campaign.results.write(calculation(double, truth(item) + 0.1, campaign))
+    knowledge = knowledge_of(campaign, source)
+    assert knowledge.doubts == ()
+    campaign.results.write(calculation(double, truth(item) + 0.5, campaign))
+    with pytest.raises(InputError, match=r"differ by 0\.50 kJ/mol"):
+        knowledge_of(campaign, source)
+
+
+def test_failures_are_no_labels(source):
+    campaign = campaign_of(source)
+    record(source, campaign, range(4))
+    failed = replace(
+        calculation(source.candidates[5].subject, 0.0, campaign),
+        outcome=Failure(Reason.NOT_CONVERGED, "no"),
+    )
+    campaign.results.write(failed)
+    assert knowledge_of(campaign, source).data.rows.tolist() == [0, 1, 2, 3]
+
+
+def test_the_chain_begins_at_the_bottom():
+    names = [level.name for level in chain_of(LEVELS["pbe0-d4-qe/production"], LEVELS)]
+    assert names == ["pbe-d4-qe/production", "pbe0-d4-qe/production"]
+
+
+def test_csp_correct_tells_the_ranking(source, folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    record(source, campaign_of(source), range(8))
+    words = ["correct", str(folder), "--level", "pbe-d4-qe"]
+    shown = CliRunner().invoke(build_app(None), words)
+    assert shown.exit_code == 0, shown.output
+    assert "8 of" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines()[:12])) <= 80
+    content = json.loads(CliRunner().invoke(build_app(None), [*words, "--json"]).stdout)
+    assert content["levels"][0]["n_computed"] == 8
+    assert len(content["structures"]) == len(source.candidates)
+    missing = CliRunner().invoke(build_app(None), ["correct", str(folder)])
+    assert missing.exit_code == 2
+    assert "too few to learn from" in missing.stderr.replace("\n", " ")
+
+
+def test_a_run_ends_with_the_energies_it_is_given(finished, source, folder):
+    campaign = campaign_of(source)
+    record(source, campaign, range(10))
+    write_records(folder / "energies.jsonl", campaign.results.all())
+    shutil.rmtree(campaign.results.folder)
+    shutil.copytree(finished.output / "store", folder / "store")
+    case = finished.settings_file.parent
+    for name in ("monomers.json", "alpha.cif", "beta.cif"):
+        shutil.copy(case / name, folder / name)
+    settings = folder / "corrected.toml"
+    settings.write_text(
+        finished.settings_file.read_text()
+        + '\n[correction]\nenergies = "energies.jsonl"\nlevel = "pbe-d4-qe"\n'
+    )
+    run = runs.open_run(settings, folder, ("run.workers=2",))
+    stages.correct(run, quiet)
+    rows = read_ranking(folder / "ranking.csv")
+    assert sum(bool(row.computed_at) for row in rows) == 10
+    (folder / "energies.jsonl").write_text("none")
+    with pytest.raises(InputError, match="no file of reference energies"):
+        runs.open_run(settings, folder, ("run.workers=2",))
