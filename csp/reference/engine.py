@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from csp.crystal import Crystal
 from csp.molecule import Molecule
@@ -80,6 +80,7 @@ class Resources:
     seconds: float | None = None
 
 
+@runtime_checkable
 class ReferenceEngine(Protocol):
     """Energies at one level of theory, total, in kJ/mol."""
 
