@@ -14,6 +14,7 @@ import numpy as np
 import pyscf
 from ase.data import chemical_symbols
 from pyscf import dft, gto
+from pyscf.gto.basis import BasisNotFoundError
 
 from csp.arrays import Mask
 from csp.conformers.density_functional import quiet_scratch
@@ -284,7 +285,7 @@ class _Shared:
                 basis=self.method.basis,
                 verbose=0,
             )
-        except KeyError as error:
+        except (BasisNotFoundError, KeyError) as error:
             raise InputError(
                 f"PySCF has no basis {self.method.basis!r} for every element of the "
                 "crystal: choose another one, such as 'def2-svp'"

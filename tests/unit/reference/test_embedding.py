@@ -1,0 +1,170 @@
+"""The embedding, with molecular PBE in place of the periodic one.
+
+A "crystal" is two molecules in a cell so large that it has no other close pairs, and
+its base energy is PySCF's of the two. The embedding must then be their PBE0 energy, but
+for what the superposition of basis functions does to PBE0 − PBE.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from pyscf import dft, gto
+
+from csp.comparison.molecules import molecular_bonds
+from csp.conformers.density_functional import quiet_scratch
+from csp.crystal import Crystal
+from csp.errors import ConvergenceError
+from csp.molecule import Molecule
+from csp.reference import fragment_sums
+from csp.reference.dispersion import dispersion_energy
+from csp.reference.embedding import Embedding
+from csp.reference.engine import Energy, Failure, Reason, Resources
+from csp.reference.fragment_store import FragmentStore
+from csp.reference.levels import EmbeddingLevel
+from csp.units import KJ_PER_MOL_PER_HARTREE
+
+BASIS = "6-31g"
+WATER = np.array([[0.0, 0.0, 0.117], [0.0, 0.757, -0.468], [0.0, -0.757, -0.468]])
+PLACES = np.concatenate([WATER, WATER @ np.diag([1.0, -1.0, -1.0]) + [0.2, 1.8, -2.2]])
+SYMBOLS = np.array([8, 1, 1])
+LEVEL = EmbeddingLevel(
+    name="test",
+    engine="embedding",
+    base="-",
+    monomer_basis=BASIS,
+    dimer_basis=BASIS,
+    dimer_cutoff_angstrom=4.0,
+    monomer_grid=1,
+    dimer_grid=1,
+)
+
+
+def hartree(functional, numbers, positions, ghosts=()):
+    atoms = [
+        (("GHOST-" if k in ghosts else "") + {8: "O", 1: "H"}[int(z)], x.tolist())
+        for k, (z, x) in enumerate(zip(numbers, positions, strict=True))
+    ]
+    system = gto.M(atom=atoms, basis=BASIS, verbose=0)
+    field = dft.RKS(system, xc=functional).density_fit(auxbasis="def2-universal-jkfit")
+    field.grids.level = 1
+    with quiet_scratch():
+        return float(field.kernel())
+
+
+@dataclass(frozen=True)
+class MolecularPBE:
+    """A base that takes a cell for a cluster."""
+
+    def of_crystal(self, crystal, resources):
+        return self._energy(crystal.atomic_numbers, crystal.positions)
+
+    def of_molecule(self, molecule, resources):
+        return self._energy(molecule.atomic_numbers, molecule.positions)
+
+    def _energy(self, numbers, positions):
+        electronic = hartree("pbe", numbers, positions) * KJ_PER_MOL_PER_HARTREE
+        # a dispersion of its own, which must not be counted
+        parts = {"electronic": electronic, "dispersion": -5.0}
+        return Energy(electronic - 5.0, parts, {"program": "PySCF"})
+
+
+@pytest.fixture
+def resources(tmp_path):
+    return Resources(1, 4.0, tmp_path / "scratch")
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return Embedding(LEVEL, MolecularPBE(), "pbe", FragmentStore(tmp_path / "store"))
+
+
+@pytest.fixture
+def crystal():
+    owner = np.repeat([0, 1], 3)
+    return Crystal(40.0 * np.eye(3), np.tile(SYMBOLS, 2), PLACES, owner, 2)
+
+
+@pytest.fixture
+def water():
+    return Molecule(SYMBOLS, WATER, molecular_bonds(SYMBOLS, WATER), 0, "water")
+
+
+def test_a_dimer_in_a_large_cell_is_the_high_functional(engine, crystal, resources):
+    found = engine.of_crystal(crystal, resources)
+    numbers = crystal.atomic_numbers
+    superposition = 0.0
+    for ghosts, own in ((range(3, 6), slice(0, 3)), (range(3), slice(3, 6))):
+        for sign, functional in ((1.0, "pbe0"), (-1.0, "pbe")):
+            in_pair = hartree(functional, numbers, PLACES, ghosts)
+            alone = hartree(functional, numbers[own], PLACES[own])
+            superposition += sign * (in_pair - alone)
+    electronic = hartree("pbe0", numbers, PLACES) - superposition
+    assert_allclose(
+        found.energy - found.parts["dispersion"],
+        electronic * KJ_PER_MOL_PER_HARTREE,
+        rtol=0,
+        atol=0.01,
+    )
+    # the high functional's own, of the periodic whole
+    atoms = (numbers, PLACES)
+    dispersion = dispersion_energy("d4", "pbe0", atoms, crystal.cell)
+    assert_allclose(found.parts["dispersion"], dispersion, rtol=1e-12)
+    assert_allclose(sum(found.parts.values()), found.energy, rtol=1e-12)
+    assert found.provenance["base"] == {"program": "PySCF"}
+    assert found.provenance["distinct_monomers"] == 1
+    assert found.provenance["distinct_dimers"] == 1
+
+
+def test_one_molecule_a_cell_is_the_isolated_molecule(engine, water, resources):
+    """All errors of base and basis cancel in a lattice energy."""
+    alone = engine.of_molecule(water, resources)
+    owner = np.zeros(3, dtype=int)
+    sparse = Crystal(60.0 * np.eye(3), SYMBOLS, WATER + 7.0, owner, 1)
+    apart = engine.of_crystal(sparse, resources)
+    assert_allclose(apart.energy, alone.energy, rtol=0, atol=1e-3)
+    assert apart.provenance["fragments_computed"] == 0
+    assert apart.provenance["fragments_found_again"] == 1
+    expected = hartree("pbe0", SYMBOLS, WATER) * KJ_PER_MOL_PER_HARTREE
+    assert_allclose(alone.energy - alone.parts["dispersion"], expected, atol=0.01)
+
+
+def test_the_correction_of_a_doubled_cell_is_double(engine, crystal, resources):
+    once = engine.correction_of(crystal, resources)
+    positions = np.concatenate([PLACES, PLACES + np.array([40.0, 0.0, 0.0])])
+    double = Crystal(
+        np.diag([80.0, 40.0, 40.0]),
+        np.tile(SYMBOLS, 4),
+        positions,
+        np.repeat(np.arange(4), 3),
+        4,
+    )
+    twice = engine.correction_of(double, resources)
+    assert_allclose(twice.energy, 2.0 * once.energy, rtol=1e-12)
+    assert twice.provenance["fragments_computed"] == 0
+
+
+def test_failures_are_values(engine, crystal, water, resources, monkeypatch):
+    charged = Molecule(SYMBOLS, WATER, water.bonds, 2, "dication")
+    assert engine.of_molecule(charged, resources).reason is Reason.UNSUPPORTED
+    radical = Crystal(
+        20.0 * np.eye(3), SYMBOLS[:2], WATER[:2], np.zeros(2, dtype=int), 1
+    )
+    failure = engine.of_crystal(radical, resources)
+    assert failure.reason is Reason.UNSUPPORTED
+    assert failure.is_final
+    late = replace(resources, seconds=0.0)
+    assert engine.of_crystal(crystal, late).reason is Reason.OUT_OF_TIME
+
+    attempts = []
+
+    def never(molecule, method, attempt=0):
+        attempts.append(attempt)
+        raise ConvergenceError("the self-consistent field does not converge")
+
+    monkeypatch.setattr(fragment_sums, "monomer_energies", never)
+    failure = engine.of_crystal(crystal, resources)
+    assert isinstance(failure, Failure)
+    assert failure.reason is Reason.NOT_CONVERGED
+    assert attempts == [0, 1]
