@@ -13,7 +13,6 @@ from csp.terminal import console, explained, hearing, progress_bars, table_of
 if TYPE_CHECKING:
     import csp.correction.trial
 
-_FORCE_FIELD = "forcefield"
 _HEADINGS = (
     "known",
     "MAE",
@@ -91,16 +90,18 @@ def learn(  # noqa: PLR0913 - every option is an argument
     crystals unlike those in training; near-duplicates are never on both sides.
     """
     with explained():
+        from csp import runs
         from csp.correction.learning_curve import CurveSettings
         from csp.correction.pool import Energies
         from csp.correction.structures import Source
-        from csp.correction.trial import try_on
+        from csp.correction.trial import Folders, try_on
 
         source = Source(file, table, _joint(key, table), tuple(where or ()))
         energies = Energies(target, baseline, *_given(per, unit))
         settings = CurveSettings(_sizes(sizes), repeats, seed)
+        folders = Folders(runs.cache_folder(), cache)
         with progress_bars() as progress:
-            outcome = try_on(source, energies, settings, cache, hearing(progress))
+            outcome = try_on(source, energies, settings, folders, hearing(progress))
         if as_json:
             typer.echo(json.dumps(outcome.report(), ensure_ascii=False, indent=2))
         else:

@@ -1,12 +1,14 @@
 """The corrections tried on a file of crystals with energies."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from csp.conformers.calculations import Calculations
 from csp.correction.domain import near_duplicates
 from csp.correction.feature_store import FeatureStore
+from csp.correction.force_field_baseline import force_field_energies
 from csp.correction.kernels import CrystalKernel, ElementKernel
 from csp.correction.learning_curve import (
     CurveSettings,
@@ -19,6 +21,21 @@ from csp.correction.structures import Source, read_frames
 from csp.records import Progress
 
 NO_BASELINE = "none"
+FORCE_FIELD = "forcefield"
+"""Name of the baseline that csp computes itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What is kept between runs.
+
+    Attributes:
+        calculations: Folder of quantum-chemical calculations.
+        descriptors: Folder of descriptors; None for none.
+    """
+
+    calculations: Path
+    descriptors: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +99,7 @@ def try_on(
     source: Source,
     energies: Energies,
     settings: CurveSettings,
-    cache: Path | None,
+    folders: Folders,
     progress: Progress,
 ) -> Outcome:
     """Learning curve on a file of crystals.
@@ -91,15 +108,23 @@ def try_on(
         source: The file, and what is joined with it.
         energies: What to learn.
         settings: Numbers of training crystals, splits and their seed.
-        cache: Folder that keeps descriptors; None for none.
+        folders: What is kept between runs.
         progress: Told of every stage.
     """
-    frames, notes = read_frames(source)
     times = {"start": time.perf_counter()}
-    pool = make_pool(frames, energies, progress)
+    frames, notes = read_frames(source)
+    is_own = energies.baseline == FORCE_FIELD
+    pool = make_pool(
+        frames, replace(energies, baseline=None) if is_own else energies, progress
+    )
     times["reading"] = time.perf_counter()
+    if is_own:
+        pool = _above_force_field(pool, folders, progress)
+        times["force field"] = time.perf_counter()
     kernel: CrystalKernel = ElementKernel()
-    features = kernel.features(pool.crystals, FeatureStore(cache), progress)
+    features = kernel.features(
+        pool.crystals, FeatureStore(folders.descriptors), progress
+    )
     groups = near_duplicates(features)
     times["features"] = time.perf_counter()
     sizes, clipped = possible_sizes(settings.sizes, len(pool.names))
@@ -121,6 +146,13 @@ def try_on(
         },
         notes=(*notes, *pool.notes, *_groups_note(n_groups, len(pool.names)), *clipped),
     )
+
+
+def _above_force_field(pool: Pool, folders: Folders, progress: Progress) -> Pool:
+    """The pool with the energies of csp's force field as its baseline."""
+    calculations = Calculations(folders.calculations)
+    energies, notes = force_field_energies(pool.crystals, calculations, progress)
+    return replace(pool, baselines=energies).noting(*notes)
 
 
 def _title(source: Source, pool: Pool, energies: Energies) -> str:
