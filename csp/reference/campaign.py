@@ -112,7 +112,7 @@ class Campaign:
 
     def expected_cpu_seconds(self, subject: Subject, model: CostModel) -> float:
         """Of one calculation."""
-        return model.cpu_seconds(features_of(subject, self.level, self.spacing))
+        return model.cpu_seconds(features_of(subject, self.spacing))
 
     def is_done(self, subject: Subject, *, retry_failed: bool = False) -> bool:
         """Whether a calculation ended, well or, unless retried, not."""

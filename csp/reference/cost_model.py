@@ -12,8 +12,10 @@ from csp.reference.kpoints import kpoint_mesh
 from csp.reference.levels import Level
 from csp.reference.subjects import Subject
 
-PRIOR_EXPONENTS = np.array([2.2, 1.0])
-"""Of the number of atoms and of k-points, before any calculation."""
+PERIODIC, FRAGMENTS = (2.2, 1.0), (1.0, 0.2)
+"""Exponents of the numbers of atoms and k-points before any calculation; fragments are as
+large in any cell, only more or fewer."""
+PRIOR_EXPONENTS = {"embedding": FRAGMENTS, "fragments": FRAGMENTS}
 PRIOR_SPREAD = np.array([2.0, 0.4, 0.4])
 """Standard deviations of the prior: log of the price, and the two exponents."""
 NOISE = 0.3
@@ -54,13 +56,12 @@ class CostModel:
         return float(np.exp(features @ self.mean + 0.5 * min(spread, 0.5)))
 
 
-def features_of(subject: Subject, level: Level, spacing: float | None) -> Scalars:
+def features_of(subject: Subject, spacing: float | None) -> Scalars:
     """What the time depends on: a constant, and logs of atoms and k-points.
 
     The k-points are those left after symmetry and time reversal, estimated from the
     point operations.
     """
-    del level
     n_kpoints = 1.0
     if spacing is not None and isinstance(subject.system, Crystal):
         mesh = np.prod(kpoint_mesh(subject.system.cell, spacing))
@@ -76,7 +77,8 @@ def fitted(
     Bayesian linear regression in logarithms; the noise is re-estimated once from the
     residuals when there are ten.
     """
-    mean = np.concatenate([[np.log(FIRST_GUESSES.get(engine, 60.0))], PRIOR_EXPONENTS])
+    exponents = PRIOR_EXPONENTS.get(engine, PERIODIC)
+    mean = np.array([np.log(FIRST_GUESSES.get(engine, 60.0)), *exponents])
     precision = np.diag(PRIOR_SPREAD**-2)
     if not features:
         return CostModel(mean, np.linalg.inv(precision), NOISE, 0)
@@ -98,7 +100,7 @@ def learned_from(
 ) -> CostModel:
     """The model of the calculations of a level that gave an energy for a crystal."""
     known = [
-        (features_of(item.subject, level, spacing), item.cost.cpu_seconds)
+        (features_of(item.subject, spacing), item.cost.cpu_seconds)
         for item in calculations
         if item.cost is not None and isinstance(item.subject.system, Crystal)
     ]
