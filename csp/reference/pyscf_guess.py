@@ -48,9 +48,8 @@ class PlacedOrbitals:
         C = self.coefficients
         inner = np.einsum("ai,kab,bj->kij", C, overlaps, C, optimize=True)
         inverse = np.linalg.inv(inner)
-        return np.asarray(
-            2.0 * np.einsum("ai,kij,bj->kab", C, inverse, C, optimize=True)
-        )
+        density = 2.0 * np.einsum("ai,kij,bj->kab", C, inverse, C, optimize=True)
+        return np.ascontiguousarray(density)
 
 
 def molecular_orbitals(

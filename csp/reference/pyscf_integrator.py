@@ -162,7 +162,7 @@ class MultigridIntegrator(multigrid.MultiGridNumInt2):  # type: ignore[misc]
         matrices = np.einsum(
             "kt,itj->kij", 0.5 * self.multiplicities * phases, real_space, optimize=True
         )
-        return np.asarray(matrices + matrices.conj().transpose(0, 2, 1))
+        return np.ascontiguousarray(matrices + matrices.conj().transpose(0, 2, 1))
 
     def _exchange_correlation(
         self, functional: str, density: np.ndarray
