@@ -1,11 +1,15 @@
 """The input of CP2K for one self-consistent field."""
 
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from ase.data import chemical_symbols
 
 from csp.arrays import AtomicNumbers, Cell, Positions, Vector
+from csp.errors import InputError
 from csp.reference.levels import Cp2kLevel
 
 Mesh = tuple[int, int, int]
@@ -13,6 +17,21 @@ Mesh = tuple[int, int, int]
 MIXING = (0.4, 0.2, 0.05)
 """How much of the new density is mixed in, by attempt."""
 MOST_ITERATIONS = (60, 150, 300)
+VALENCE_ELECTRONS = {
+    "H": 1,
+    "B": 3,
+    "C": 4,
+    "N": 5,
+    "O": 6,
+    "F": 7,
+    "Si": 4,
+    "P": 5,
+    "S": 6,
+    "Cl": 7,
+    "Br": 7,
+    "I": 7,
+}
+"""Of the potentials of Goedecker, Teter and Hutter that the bases were made for."""
 BASIS_FILES = ("BASIS_MOLOPT", "BASIS_MOLOPT_UZH")
 
 
@@ -93,7 +112,7 @@ def _dft(level: Cp2kLevel, system: Cp2kSystem, attempt: int) -> Section:
                     f"NGRIDS {level.n_grids}",
                 ],
             ),
-            _scf(level, attempt, uses_kpoints=_has_kpoints(system)),
+            _scf(level, attempt, uses_kpoints=system.mesh is not None),
             _poisson(system),
             Section("XC", [Section("XC_FUNCTIONAL", [], level.functional.upper())]),
             *_kpoints(system),
@@ -101,12 +120,8 @@ def _dft(level: Cp2kLevel, system: Cp2kSystem, attempt: int) -> Section:
     )
 
 
-def _has_kpoints(system: Cp2kSystem) -> bool:
-    return system.mesh is not None and system.mesh != (1, 1, 1)
-
-
 def _scf(level: Cp2kLevel, attempt: int, *, uses_kpoints: bool) -> Section:
-    """Diagonalisation; where that failed, at Γ, a minimisation that goes only down."""
+    """Diagonalisation; where that failed, a minimisation, if there are no k-points."""
     step = min(attempt, len(MIXING) - 1)
     solver: list[str | Section]
     if step == 0 or uses_kpoints:
@@ -141,16 +156,29 @@ def _poisson(system: Cp2kSystem) -> Section:
 
 
 def _kpoints(system: Cp2kSystem) -> list[Section]:
-    """Points half a step from Γ where they are even in number; k and −k are one."""
-    if system.mesh is None or not _has_kpoints(system):
+    if system.mesh is None:
         return []
-    points = " ".join(str(n) for n in system.mesh)
+    lines = [f"KPOINT {_row(np.array(k))} {w}" for k, w in points_of(system.mesh)]
     return [
-        Section(
-            "KPOINTS",
-            [f"SCHEME MONKHORST-PACK {points}", "SYMMETRY OFF", "FULL_GRID OFF"],
-        )
+        Section("KPOINTS", ["SCHEME GENERAL", "UNITS B_VECTOR", "SYMMETRY OFF", *lines])
     ]
+
+
+def points_of(mesh: Mesh) -> list[tuple[tuple[float, ...], int]]:
+    """Points half a step from Γ, of k and −k one, and how many of the mesh each is.
+
+    They are the same points for a cell and for its multiples, which CP2K's own
+    Monkhorst–Pack meshes are not: those of one point hold Γ, those of two do not.
+
+    >>> points_of((2, 1, 1))
+    [((0.25, 0.5, 0.5), 2)]
+    """
+    axes = [[(2 * i + 1) / (2 * n) for i in range(n)] for n in mesh]
+    weights: Counter[tuple[float, ...]] = Counter()
+    for k in itertools.product(*axes):
+        opposite = tuple(round(1.0 - x, 12) for x in k)
+        weights[min(tuple(round(x, 12) for x in k), opposite)] += 1
+    return sorted(weights.items())
 
 
 def _subsys(level: Cp2kLevel, system: Cp2kSystem) -> Section:
@@ -162,12 +190,7 @@ def _subsys(level: Cp2kLevel, system: Cp2kSystem) -> Section:
         f"{symbol} {_row(row)}"
         for symbol, row in zip(system.symbols, system.positions, strict=True)
     ]
-    kinds = [
-        Section(
-            "KIND", [f"BASIS_SET {level.basis}", f"POTENTIAL {level.potential}"], symbol
-        )
-        for symbol in sorted(set(system.symbols))
-    ]
+    kinds = [_kind(level, symbol) for symbol in sorted(set(system.symbols))]
     return Section(
         "SUBSYS",
         [
@@ -176,6 +199,25 @@ def _subsys(level: Cp2kLevel, system: Cp2kSystem) -> Section:
             *kinds,
         ],
     )
+
+
+def _kind(level: Cp2kLevel, symbol: str) -> Section:
+    """Basis and potential under their full names: not all of them have short ones.
+
+    Raises:
+        InputError: If it is not known how many electrons the potential leaves.
+    """
+    if symbol not in VALENCE_ELECTRONS:
+        raise InputError(
+            f"levels of CP2K know no potential for {symbol}, only for "
+            f"{', '.join(VALENCE_ELECTRONS)}: choose a level of another engine"
+        )
+    electrons = f"q{VALENCE_ELECTRONS[symbol]}"
+    content = [
+        f"BASIS_SET {level.basis}-{electrons}",
+        f"POTENTIAL {level.potential}-{electrons}",
+    ]
+    return Section("KIND", content, symbol)
 
 
 def _row(vector: Vector) -> str:

@@ -11,13 +11,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from pyscf import dft, gto
 
 from csp.crystal import Crystal
-from csp.errors import MissingDependencyError
+from csp.errors import InputError, MissingDependencyError
 from csp.molecule import Molecule
 from csp.reference.cp2k import Cp2k, boxed, parsed
-from csp.reference.cp2k_input import Cp2kSystem, Section, cp2k_input
+from csp.reference.cp2k_input import (
+    Cp2kSystem,
+    Section,
+    cp2k_input,
+    points_of,
+)
 from csp.reference.dispersion import dispersion_energy
 from csp.reference.engine import Energy, Failure, Reason, Resources
 from csp.reference.levels import Cp2kLevel
@@ -107,12 +115,37 @@ def test_the_input_says_what_the_level_says():
         level(cutoff_rydberg=345.0, basis="TZV2P-MOLOPT-GTH"), system(), 0
     )
     assert "CUTOFF [Ry] 345.0" in text
-    assert "BASIS_SET TZV2P-MOLOPT-GTH" in text
-    assert "MONKHORST-PACK 2 2 2" in text
+    assert "BASIS_SET TZV2P-MOLOPT-GTH-q1\n" in text
+    assert "POTENTIAL GTH-PBE-q1\n" in text
+    assert re.findall(r"KPOINT (.+)", text) == [
+        "0.250000000000 0.250000000000 0.250000000000 2",
+        "0.250000000000 0.250000000000 0.750000000000 2",
+        "0.250000000000 0.750000000000 0.250000000000 2",
+        "0.250000000000 0.750000000000 0.750000000000 2",
+    ]
     assert "XC_FUNCTIONAL PBE" in text
     assert "VDW" not in text
     vectors = re.findall(r"^ +[ABC] (.+)$", text, re.MULTILINE)
     assert_allclose([list(map(float, row.split())) for row in vectors], CELL)
+
+
+@given(st.tuples(*[st.integers(1, 4)] * 3), st.tuples(*[st.integers(1, 3)] * 3))
+def test_a_multiple_of_a_cell_has_the_same_k_points(mesh, repeats):
+    """Where a mesh is a multiple too; in the cell's own vectors, with k and −k one."""
+
+    def points(found, scale):
+        both = [sign * np.array(k) / scale for k, _ in found for sign in (1, -1)]
+        return {tuple(np.round(k % 1.0, 9) % 1.0) for k in both}
+
+    fine = tuple(n * m for n, m in zip(mesh, repeats, strict=True))
+    assert points(points_of(mesh), np.array(repeats)) <= points(points_of(fine), 1.0)
+    assert sum(weight for _, weight in points_of(fine)) == np.prod(fine)
+
+
+def test_an_element_without_a_potential_is_named():
+    iron = Cp2kSystem(CELL, np.array([26]), np.zeros((1, 3)), None)
+    with pytest.raises(InputError, match="no potential for Fe"):
+        cp2k_input(level(), iron, 0)
 
 
 def test_a_molecule_is_alone_in_its_box():
@@ -219,10 +252,21 @@ def test_a_supercell_has_the_energy_of_its_cells(tmp_path):
 @pytest.mark.external
 @pytest.mark.slow
 @installed
-def test_a_molecule_has_the_energy_of_other_programs(resources):
-    fine = level(basis="TZV2P-MOLOPT-GTH", cutoff_rydberg=500.0, dispersion="none")
+def test_a_molecule_has_the_energy_that_pyscf_gives(resources):
+    """The same Gaussians and pseudopotentials, on atom-centred grids."""
+    fine = level(
+        cutoff_rydberg=400.0,
+        relative_cutoff_rydberg=50.0,
+        vacuum_angstrom=6.0,
+        dispersion="none",
+    )
     outcome = Cp2k(fine).of_molecule(HYDROGEN, resources)
     assert isinstance(outcome, Energy)
-    # the limit of PBE: -1.1665 hartree at 0.741 Å, less what the basis and the
-    # pseudopotential lack
-    assert outcome.energy / KJ_PER_MOL_PER_HARTREE == pytest.approx(-1.1657, abs=2e-3)
+    molecule = gto.M(
+        atom=[("H", position) for position in HYDROGEN.positions],
+        basis="gth-dzvp-molopt-sr",
+        pseudo="gth-pbe",
+        verbose=0,
+    )
+    expected = dft.RKS(molecule, xc="pbe").kernel() * KJ_PER_MOL_PER_HARTREE
+    assert outcome.energy == pytest.approx(expected, abs=0.3)
