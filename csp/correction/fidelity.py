@@ -19,6 +19,7 @@ from csp.arrays import Indices, Matrix, Scalars, read_only
 from csp.correction.gaussian_process import Inputs, Labels, Problem, Weights
 from csp.correction.hyperparameters import Priors
 from csp.correction.posterior import Posterior
+from csp.correction.prediction import predicted
 from csp.correction.validation import LeaveOneOut, inflation, leave_one_out
 from csp.errors import InputError
 
@@ -153,11 +154,11 @@ def _raised(
         np.sqrt(data.errors**2 + uncertain),
     )
     problem = Problem(inputs, labels, priors)
-    weights, left_out = problem.weights(), leave_one_out(problem)
-    wider = (
-        inflation(left_out.scores) if len(labels.rows) >= _FEWEST_FOR_INFLATION else 1.0
-    )
-    step = difference(inputs, labels, weights).widened(wider)
+    step, weights = predicted(problem)
+    left_out = leave_one_out(problem)
+    is_enough = len(labels.rows) >= _FEWEST_FOR_INFLATION
+    wider = inflation(left_out.scores) if is_enough else 1.0
+    step = step.widened(wider)
     raised = Posterior(
         below.mean + step.mean,
         np.hstack([below.factor, step.factor]),
@@ -165,28 +166,6 @@ def _raised(
     )
     raised = _as_computed(raised, data, uncertain > 0.0)
     return raised, Step(name, labels, weights, left_out, wider)
-
-
-def difference(inputs: Inputs, labels: Labels, weights: Weights) -> Posterior:
-    """What labels and weights say of the difference for every crystal of the pool.
-
-    A crystal with a label of error σ keeps the part s²/(s² + σ²) of what the label adds
-    to the features' word, all of it if σ = 0.
-    """
-    columns = inputs.columns
-    gain, own = np.zeros(len(columns)), np.full(len(columns), weights.own_variance)
-    errors = labels.errors**2
-    total = weights.own_variance + errors
-    kept = np.where(
-        total > 0.0, weights.own_variance / np.where(total > 0, total, 1), 1.0
-    )
-    gain[labels.rows] = kept
-    own[labels.rows] = kept * errors
-    mean = (1.0 - gain) * (columns @ weights.mean)
-    mean[labels.rows] += kept * labels.values
-    values, vectors = np.linalg.eigh(weights.covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return Posterior(mean, (1.0 - gain)[:, None] * (columns @ root), own)
 
 
 def _as_computed(raised: Posterior, data: LevelData, chosen: np.ndarray) -> Posterior:

@@ -43,11 +43,13 @@ class Inputs:
         linear: Further inputs, one a column, that the energy may be linear in; centred,
             of unit variance. There may be none.
         flat: Inputs with weights that nothing is known of, like a composition.
+        unseen: Features that are zero for every crystal with a label.
     """
 
     features: Matrix
     linear: Matrix
     flat: Matrix
+    unseen: Matrix
 
     @classmethod
     def of(
@@ -71,7 +73,7 @@ class Inputs:
                     f"the inputs of a pool of {n} crystals must be {n} rows of finite "
                     f"numbers, got {len(part)}: leave out what has none"
                 )
-        return cls(*parts)
+        return cls(*parts, empty)
 
     @property
     def n_crystals(self) -> int:
@@ -156,6 +158,7 @@ class Weights:
         mean: kJ/mol.
         covariance: (kJ/mol)².
         own_variance: s², of what features cannot tell, (kJ/mol)².
+        unseen_variance: Of the weights of features that no label has, (kJ/mol)².
         mixture: The hyperparameters that count, with their parts of the evidence.
         log_evidence: ln p(labels).
         log_evidence_constant: The same of a constant with noise.
@@ -164,6 +167,7 @@ class Weights:
     mean: Scalars
     covariance: Matrix
     own_variance: float
+    unseen_variance: float
     mixture: Hyperparameters
     log_evidence: float
     log_evidence_constant: float
@@ -278,6 +282,7 @@ class Problem:
             read_only(mean),
             read_only(0.5 * (covariance + covariance.T)),
             scale**2 * float(mixture.weights @ mixture.noises**2),
+            scale**2 * float(mixture.weights @ mixture.amplitudes**2),
             mixture,
             evidence,
             evidence_constant,

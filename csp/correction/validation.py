@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from csp.arrays import Indices, Matrix, Scalars, read_only
 from csp.correction.gaussian_process import Labels, Problem
 from csp.correction.hyperparameters import Hyperparameters
+from csp.correction.prediction import predicted
 from csp.errors import InputError
 
 _PRIOR_COUNT = 20.0
@@ -170,11 +171,9 @@ def grouped_cross_validation(
     for k in range(n_folds):
         kept, left = fold != k, fold == k
         known = Labels(labels.rows[kept], labels.values[kept], labels.errors[kept])
-        weights = Problem(problem.inputs, known, problem.priors).weights()
-        rows = problem.inputs.columns[labels.rows[left]]
-        means[left] = rows @ weights.mean
-        spread = np.einsum("if,fg,ig->i", rows, weights.covariance, rows, optimize=True)
-        total = spread + weights.own_variance + labels.errors[left] ** 2
+        found, _ = predicted(Problem(problem.inputs, known, problem.priors))
+        means[left] = found.mean[labels.rows[left]]
+        total = found.variance[labels.rows[left]] + labels.errors[left] ** 2
         deviations[left] = np.sqrt(total)
     return LeaveOneOut(labels.values, means, deviations)
 

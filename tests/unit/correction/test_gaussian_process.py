@@ -9,11 +9,12 @@ from scipy.stats import multivariate_normal
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, WhiteKernel
 
-from csp.correction.fidelity import Correction, LevelData, difference
+from csp.correction.fidelity import Correction, LevelData
 from csp.correction.gaussian_process import Inputs, Labels, Problem
 from csp.correction.hyperparameters import Priors, grid
 from csp.correction.kernels import compressed, unit_variance
 from csp.correction.posterior import Posterior
+from csp.correction.prediction import informed, predicted
 from csp.correction.validation import (
     coverage,
     grouped_cross_validation,
@@ -64,8 +65,7 @@ def test_one_set_of_hyperparameters_gives_scikit_learns_predictions():
     _, labels = labels_of(phi, np.arange(12))
     priors = Priors(log_amplitude=(0.0, 1e-9), log_noise=(-2.0, 1e-9))
     problem = Problem(Inputs.of(phi), labels, priors)
-    weights = problem.weights()
-    found = difference(problem.inputs, labels, weights)
+    found, _ = predicted(problem)
     kernel = (
         DotProduct(0.0, "fixed") + ConstantKernel(100.0) + WhiteKernel(np.exp(-4.0))
     )
@@ -100,6 +100,23 @@ def test_leave_one_out_in_closed_form_is_leaving_one_out():
         assert_allclose(found.standard_deviations[left], total, rtol=2e-3, atol=0)
 
 
+def test_few_labels_need_few_columns():
+    phi = features(40, rank=30)
+    _, labels = labels_of(phi, np.arange(7))
+    labels = Labels(labels.rows, labels.values, np.full(7, 0.2))
+    problem = Problem(Inputs.of(phi, phi[:, :1]), labels)
+    turned = informed(problem.inputs, labels.rows)
+    assert (turned.features.shape[1], turned.unseen.shape[1]) == (7, 23)
+    assert_allclose(turned.unseen[:7], 0.0, rtol=0, atol=1e-12)
+    found, _ = predicted(problem)
+    weights = problem.weights()
+    columns = problem.inputs.columns[7:]
+    assert_allclose(found.mean[7:], columns @ weights.mean, rtol=0, atol=1e-8)
+    expected = columns @ weights.covariance @ columns.T
+    expected += weights.own_variance * np.eye(33)
+    assert_allclose(found.covariance[7:, 7:], expected, rtol=0, atol=1e-8)
+
+
 def test_a_label_without_error_is_the_posterior():
     phi = features(30)
     values, labels = labels_of(phi, np.arange(10))
@@ -126,14 +143,14 @@ def test_known_errors_of_labels_count_less():
 
 def test_intervals_of_a_synthetic_process_hold():
     scores = []
-    for seed in range(40):
+    for seed in range(50):
         phi = features(60, seed=seed)
-        values, labels = labels_of(phi, np.arange(15), noise=0.5, seed=100 + seed)
-        data = LevelData(labels.rows, labels.values, labels.errors)
-        found = Correction.fit(phi, np.zeros(60), {"high": data}).posterior
-        errors = (found.mean - values)[15:]
-        scores.append(errors / found.standard_deviation[15:])
+        values, labels = labels_of(phi, np.arange(20), noise=0.5, seed=100 + seed)
+        found, _ = predicted(Problem(Inputs.of(phi), labels))
+        errors = (found.mean - values)[20:]
+        scores.append(errors / found.standard_deviation[20:])
     together = np.concatenate(scores)
+    assert coverage(together, 50) == pytest.approx(0.50, abs=0.05)
     assert coverage(together, 68) == pytest.approx(0.68, abs=0.05)
     assert coverage(together, 95) == pytest.approx(0.95, abs=0.03)
 
