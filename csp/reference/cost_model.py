@@ -13,8 +13,8 @@ from csp.reference.levels import Level
 from csp.reference.subjects import Subject
 
 PERIODIC, FRAGMENTS = (2.2, 1.0), (1.0, 0.2)
-"""Exponents of the numbers of atoms and k-points before any calculation; fragments are as
-large in any cell, only more or fewer."""
+"""Exponents of the numbers of atoms and k-points before any calculation; fragments are
+as large in any cell, only more or fewer."""
 PRIOR_EXPONENTS = {"embedding": FRAGMENTS, "fragments": FRAGMENTS}
 PRIOR_SPREAD = np.array([2.0, 0.4, 0.4])
 """Standard deviations of the prior: log of the price, and the two exponents."""
