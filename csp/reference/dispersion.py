@@ -81,7 +81,7 @@ class _Atoms:
         return 0 if self.cell is None else 3
 
     def atom_symbol(self, index: int) -> str:
-        return chemical_symbols[self.numbers[index]]
+        return str(chemical_symbols[self.numbers[index]])
 
     def atom_coords(self) -> Positions:
         return np.asarray(self.positions / ANGSTROM_PER_BOHR)

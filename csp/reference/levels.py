@@ -1,8 +1,8 @@
 """Levels of theory are data: named, with everything that decides a number.
 
 A level has a name, like ``pbe0-d4``, and two presets: ``production``, whose numbers may
-be published, and ``fast``. ``pbe0-d4`` means ``pbe0-d4/production``. Two energies may be
-compared, or learned from together, when the digests of their levels are equal.
+be published, and ``fast``. ``pbe0-d4`` means ``pbe0-d4/production``. Two energies may
+be compared, or learned from together, when the digests of their levels are equal.
 """
 
 import hashlib
