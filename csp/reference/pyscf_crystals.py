@@ -41,6 +41,8 @@ def solved_crystal(
     mesh: tuple[int, int, int],
     level: PySCFLevel,
     resources: Resources,
+    *,
+    from_molecules: bool = True,
 ) -> CrystalField | Failure:
     """Iterate a crystal to self-consistency.
 
@@ -50,6 +52,7 @@ def solved_crystal(
         mesh: k-points, Γ-centred.
         level: Functional and tolerance.
         resources: Within these.
+        from_molecules: False for PySCF's own guess, from atoms, to compare with.
     """
     end = None if resources.seconds is None else time.monotonic() + resources.seconds
     kpts = cell.make_kpts(mesh, time_reversal_symmetry=True)
@@ -58,7 +61,9 @@ def solved_crystal(
     core, overlaps = state.get_hcore(), state.get_ovlp()
     state.get_hcore = lambda *_: core
     state.get_ovlp = lambda *_: overlaps
-    orbitals = molecular_orbitals(crystal, cell, level, resources)
+    orbitals = None
+    if from_molecules:
+        orbitals = molecular_orbitals(crystal, cell, level, resources)
     guess = None
     notes: dict[str, Any] = {"guess": "atoms"}
     if orbitals is not None:
