@@ -123,9 +123,13 @@ Level {level.name}: {settings}.
 
 The energies come back in one extended XYZ file: take `{STRUCTURES_FILE}`, add to each
 comment line `energy=` with the total energy of the cell in eV (electronic, without any
-dispersion correction: csp adds its own), and read it with `csp reference import`. The
-`id=` of each structure must stay; the order of its atoms, their wrapping and multiples
-of the cell do not matter; another geometry is refused.
+dispersion correction), and read it with
+
+    csp reference import DIR FILE --level {level.name} --add-dispersion
+
+which adds the level's own dispersion. The `id=` of each structure must stay; the order
+of its atoms, their wrapping and multiples of the cell do not matter; another geometry
+is refused.
 """
 
 
