@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from csp.arrays import Indices, Matrix, Scalars, read_only
+from csp.arrays import Indices, Mask, Matrix, Scalars, read_only
+from csp.correction.domain import near_duplicates
 from csp.correction.gaussian_process import Inputs, Labels, Problem, Weights
 from csp.correction.hyperparameters import Priors
 from csp.correction.posterior import Posterior
@@ -148,11 +149,10 @@ def _raised(
 ) -> tuple[Posterior, Step]:
     """One level up."""
     uncertain = below.variance[data.rows]
-    labels = Labels(
-        data.rows,
-        data.energies - below.mean[data.rows],
-        np.sqrt(data.errors**2 + uncertain),
-    )
+    differences = data.energies - below.mean[data.rows]
+    errors = np.sqrt(data.errors**2 + uncertain)
+    is_first = _first_of_a_kind(inputs.features[data.rows])
+    labels = Labels(data.rows[is_first], differences[is_first], errors[is_first])
     problem = Problem(inputs, labels, priors)
     step, weights = predicted(problem)
     left_out = leave_one_out(problem)
@@ -164,12 +164,24 @@ def _raised(
         np.hstack([below.factor, step.factor]),
         below.own_variance + step.own_variance,
     )
-    raised = _as_computed(raised, data, uncertain > 0.0)
+    raised = _as_computed(raised, data, (uncertain > 0.0) | ~is_first)
     return raised, Step(name, labels, weights, left_out, wider)
 
 
+def _first_of_a_kind(features: Matrix) -> Mask:
+    """Which crystals are the first of their near-duplicates.
+
+    Others teach nothing new. That they agree would pass for agreement everywhere: what
+    features cannot tell is the same in near-duplicates, but not in the model.
+    """
+    groups = near_duplicates(features)
+    first = np.zeros(len(groups), dtype=bool)
+    first[np.unique(groups, return_index=True)[1]] = True
+    return first
+
+
 def _as_computed(raised: Posterior, data: LevelData, chosen: np.ndarray) -> Posterior:
-    """Crystals that skipped the level below are known by their label alone."""
+    """Crystals that taught nothing of the step are known by their label alone."""
     rows = data.rows[chosen]
     mean, factor = np.array(raised.mean), np.array(raised.factor)
     own = np.array(raised.own_variance)

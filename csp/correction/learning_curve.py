@@ -73,18 +73,18 @@ class Point:
 
 
 def possible_sizes(
-    wanted: Sequence[int], n_crystals: int
+    wanted: Sequence[int], n_distinct: int
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Sizes that leave some crystals for the test, and what was changed."""
-    left_out = max(_FEWEST_LEFT_OUT, math.ceil(_LEAST_PART_LEFT_OUT * n_crystals))
-    largest = n_crystals - left_out
+    left_out = max(_FEWEST_LEFT_OUT, math.ceil(_LEAST_PART_LEFT_OUT * n_distinct))
+    largest = max(_SMALLEST_SIZE, n_distinct - left_out)
     sizes = tuple(sorted({min(size, largest) for size in wanted}))
     too_large = sorted({size for size in wanted if size > largest})
     if not too_large:
         return sizes, ()
     listed = ", ".join(map(str, too_large))
     return sizes, (
-        f"{listed} training structures are more than {n_crystals} allow: "
+        f"{listed} training structures are more than {n_distinct} distinct ones allow: "
         f"{largest} taken, {left_out} left out for the test",
     )
 
@@ -120,10 +120,13 @@ def learning_curve(
 
 
 def _order(groups: Indices, seed: int, repeat: int) -> Indices:
-    """All crystals in random order, near-duplicates behind one another."""
+    """One crystal of each group in random order, then the others."""
     generator = generator_of(seed, "split", repeat)
-    place = generator.permutation(int(groups.max()) + 1)[groups]
-    return np.lexsort((generator.random(len(groups)), place))
+    mixed = generator.permutation(len(groups))
+    _, first = np.unique(groups[mixed], return_index=True)
+    is_other = np.ones(len(groups), dtype=bool)
+    is_other[first] = False
+    return mixed[np.argsort(is_other, kind="stable")]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

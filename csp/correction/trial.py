@@ -127,7 +127,7 @@ def try_on(
     )
     groups = near_duplicates(features)
     times["features"] = time.perf_counter()
-    sizes, clipped = possible_sizes(settings.sizes, len(pool.names))
+    sizes, clipped = possible_sizes(settings.sizes, int(groups.max()) + 1)
     settings = CurveSettings(sizes, settings.repeats, settings.seed)
     curve = learning_curve(pool, features, groups, settings, progress)
     times["learning"] = time.perf_counter()

@@ -178,7 +178,8 @@ def test_sizes_that_are_too_large_are_clipped_and_said(call, landscape):
     result = call(landscape / "set.extxyz", *words)
     assert result.exit_code == 0, result.output
     assert re.search(
-        r"80 training structures are more than 24 allow: 20 taken", result.stdout
+        r"80 training structures are more than 24 distinct ones allow: 20 taken",
+        result.stdout,
     )
     assert re.search(r"^20 ", result.stdout, re.MULTILINE)
 

@@ -155,6 +155,27 @@ def test_intervals_of_a_synthetic_process_hold():
     assert coverage(together, 95) == pytest.approx(0.95, abs=0.03)
 
 
+def test_labels_of_near_duplicates_do_not_make_the_model_too_sure():
+    phi = np.vstack([features(60, rank=6)] * 2)
+    phi[60:] += 1e-4
+    generator = np.random.default_rng(8)
+    values = 3.0 * phi @ generator.normal(size=6)
+    values += np.tile(generator.normal(size=60), 2)
+    rows = np.concatenate([np.arange(20), 60 + np.arange(20)])
+    twice = LevelData(rows, values[rows], np.zeros(40))
+    once = LevelData(rows[:20], values[:20], np.zeros(20))
+    found, alone = (
+        Correction.fit(phi, np.zeros(120), {"x": data}).posterior
+        for data in (twice, once)
+    )
+    assert_allclose(found.mean[rows], values[rows], rtol=0, atol=1e-9)
+    assert_allclose(
+        found.standard_deviation[20:60], alone.standard_deviation[20:60], rtol=1e-6
+    )
+    errors = (found.mean - values)[20:60]
+    assert coverage(errors / found.standard_deviation[20:60], 68) > 0.5
+
+
 def test_noise_alone_does_not_support_the_model():
     generator = np.random.default_rng(3)
     phi = features(40)

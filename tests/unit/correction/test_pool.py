@@ -141,11 +141,11 @@ def test_near_duplicates_are_never_on_both_sides(beta):
     pool = make_pool(tuple(frames), Energies("E", per=Per.MOLECULE), silent)
     phi = ElementKernel().features(pool.crystals, FeatureStore(), silent)
     groups = np.arange(20) // 5
-    (point,) = learning_curve(pool, phi, groups, CurveSettings((7,), 4), silent)
-    # 7 crystals touch two of the four groups of five
-    assert point.n_test == 4 * 10
+    (point,) = learning_curve(pool, phi, groups, CurveSettings((3,), 4), silent)
+    # 3 crystals, each of another of the four groups of five
+    assert point.n_test == 4 * 5
     with pytest.raises(InputError, match="smaller --sizes"):
-        learning_curve(pool, phi, groups, CurveSettings((16,), 1), silent)
+        learning_curve(pool, phi, groups, CurveSettings((4,), 1), silent)
 
 
 def test_the_correction_of_a_pool_knows_its_training_crystals(beta):
@@ -163,6 +163,6 @@ def test_sizes_leave_something_to_test():
     sizes, notes = possible_sizes((10, 90, 200, 300), 100)
     assert sizes == (10, 90, 95)
     assert notes == (
-        "200, 300 training structures are more than 100 allow: 95 taken, 5 left out "
-        "for the test",
+        "200, 300 training structures are more than 100 distinct ones allow: 95 taken, "
+        "5 left out for the test",
     )
