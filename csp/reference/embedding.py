@@ -1,8 +1,8 @@
 """A hybrid functional by fragments inside a periodic calculation.
 
 E = E_low(periodic) + Σ_molecules (E_high − E_low) + Σ_pairs (ΔE_high − ΔE_low), and
-the dispersion of the high functional for the periodic whole. Exact exchange differs
-from its semilocal stand-in at short range only, so close pairs suffice.
+the dispersion of the high functional for the periodic whole. What distant pairs lack is
+electrostatic: the two functionals give molecules slightly different multipoles.
 
 References:
     Loboda, Dolgonos & Boese, J. Chem. Phys. 149, 124104 (2018).
@@ -11,7 +11,9 @@ References:
 from dataclasses import dataclass
 from typing import Any
 
+from csp.conformers.settings import Level, MultipoleLevel
 from csp.crystal import Crystal
+from csp.errors import CspError
 from csp.molecule import Molecule
 from csp.reference.dimers import Fragments, Repeated, fragments_of
 from csp.reference.dispersion import dispersion_energy
@@ -23,10 +25,15 @@ from csp.reference.engine import (
     ReferenceEngine,
     Resources,
 )
+from csp.reference.force_field_fragments import (
+    ELECTROSTATICS,
+    MULTIPOLES,
+    RigidForceField,
+)
 from csp.reference.fragment import fragment_of
 from csp.reference.fragment_energies import Method
 from csp.reference.fragment_store import FragmentStore
-from csp.reference.fragment_sums import Methods, Summand, evaluated
+from csp.reference.fragment_sums import Methods, Summand, evaluated, threads
 from csp.reference.levels import EmbeddingLevel
 
 
@@ -79,7 +86,34 @@ class Embedding:
     def correction_of(self, crystal: Crystal, resources: Resources) -> Outcome:
         """What the fragments add to the base, kJ/mol of cells, without dispersion."""
         fragments = fragments_of(crystal, self.level.dimer_cutoff_angstrom)
-        return self._correction(fragments, resources)
+        close = self._correction(fragments, resources)
+        if isinstance(close, Failure) or self.level.distant_pairs == "none":
+            return close
+        try:
+            with threads(resources.cores):
+                distant = self._distant(crystal, fragments)
+        except CspError as error:
+            return Failure(Reason.UNSUPPORTED, str(error), is_final=True)
+        return Energy(
+            close.energy + distant,
+            {**close.parts, "distant": distant},
+            {**close.provenance, "multipole_basis": MULTIPOLES.density.basis},
+        )
+
+    def _distant(self, crystal: Crystal, fragments: Fragments) -> float:
+        """High minus low electrostatics of all pairs that are no fragments."""
+        total = 0.0
+        for sign, functional in ((1.0, self.level.functional), (-1.0, self.low)):
+            density = Level(functional, "none", MULTIPOLES.density.basis)
+            multipoles = RigidForceField(
+                ELECTROSTATICS, self.store, level=MultipoleLevel(density)
+            )
+            total += sign * multipoles.of_crystal(crystal)
+            total -= sign * sum(
+                pair.count * multipoles.of_dimer(pair.fragment)
+                for pair in fragments.dimers
+            )
+        return total
 
     def _correction(self, fragments: Fragments, resources: Resources) -> Outcome:
         found = evaluated(fragments, self._methods(), self.store, resources)

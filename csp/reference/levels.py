@@ -139,6 +139,11 @@ class EmbeddingLevel(_Level):
     dimer_basis: str
     dimer_cutoff_angstrom: Positive
     """Largest distance between the closest atoms of the two molecules."""
+    distant_pairs: Literal["none", "multipoles"] = Field(
+        default="none", exclude_if=lambda value: value == "none"
+    )
+    """What stands for E_high − E_low of other pairs: nothing, or the difference of the
+    electrostatic energies of the molecules' multipoles at the two functionals."""
     monomer_grid: GridLevel = 3
     dimer_grid: GridLevel = 1
     energy_tolerance_hartree: Positive = 1e-8

@@ -168,3 +168,27 @@ def test_failures_are_values(engine, crystal, water, resources, monkeypatch):
     assert isinstance(failure, Failure)
     assert failure.reason is Reason.NOT_CONVERGED
     assert attempts == [0, 1]
+
+
+def test_distant_pairs_are_what_the_cutoff_leaves_out(engine, crystal, resources):
+    """With its only close pair beyond the cutoff, a dimer is two distant molecules."""
+    none = engine.correction_of(crystal, resources).energy
+    close = with_distant(engine, 4.0).correction_of(crystal, resources)
+    assert_allclose(close.energy - none, close.parts["distant"], rtol=0, atol=1e-6)
+    # the images 40 Å away are all that is left
+    assert abs(close.parts["distant"]) < 0.02
+    apart = with_distant(engine, 1.0).correction_of(crystal, resources)
+    assert apart.provenance["distinct_dimers"] == 0
+    assert abs(apart.parts["distant"]) > 0.1
+
+
+def with_distant(engine, cutoff):
+    changes = {"distant_pairs": "multipoles", "dimer_cutoff_angstrom": cutoff}
+    return replace(engine, level=engine.level.model_copy(update=changes))
+
+
+def test_levels_without_distant_pairs_keep_their_digests():
+    """A field that says nothing is not among what decides a number."""
+    assert "distant_pairs" not in LEVEL.model_dump(mode="json")
+    with_pairs = LEVEL.model_copy(update={"distant_pairs": "multipoles"})
+    assert with_pairs.model_dump(mode="json")["distant_pairs"] == "multipoles"

@@ -9,9 +9,10 @@ from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
 
 from csp.conformers.monomers_file import read_monomers
+from csp.conformers.settings import Level, MultipoleLevel
 from csp.crystal import Crystal
 from csp.errors import InputError
-from csp.potentials.bodies import rigid_molecule
+from csp.potentials.bodies import Body, rigid_molecule
 from csp.potentials.exp6 import parameter_set
 from csp.potentials.isolated import P1, isolated_energy
 from csp.potentials.rigid_crystal import (
@@ -21,8 +22,11 @@ from csp.potentials.rigid_crystal import (
     tables_of,
 )
 from csp.potentials.settings import PotentialSettings
+from csp.potentials.solid_harmonics import rotated
 from csp.reference.dimers import fragments_of
-from csp.reference.force_field_fragments import RigidForceField
+from csp.reference.force_field_fragments import ELECTROSTATICS, RigidForceField
+from csp.reference.fragment import fragment_of
+from csp.reference.fragment_energies import Method, interaction_energies
 from csp.reference.fragment_store import FragmentStore
 
 DATA = Path(__file__).parents[3] / "data" / "oxalic_acid"
@@ -162,3 +166,49 @@ def test_a_force_field_that_does_not_exist_is_told(force_field):
     crystal = as_atoms(molecule, turns, cell, centres, np.random.default_rng(2))
     with pytest.raises(InputError, match="nonsense"):
         wrong.of_crystal(crystal)
+
+
+def test_electrostatics_alone_have_no_repulsion_and_need_no_types(force_field):
+    """Far apart exp-6 has gone, and the pair's energy is that of its multipoles."""
+    molecule, turns, *_ = two_molecules()
+    body = molecule.with_multipoles()
+    far = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 13.9]])
+    places = [
+        sign * molecule.atoms @ turn.T
+        for sign, turn in zip((1, -1), turns, strict=True)
+    ]
+    numbers = molecule.conformer.molecule.atomic_numbers
+    pair = fragment_of([(numbers, x + c) for x, c in zip(places, far, strict=True)])
+    bare = replace(force_field, name=ELECTROSTATICS)
+    turned = [
+        Body(b.types, b.sites @ t.T, rotated(b.moments, t))
+        for b, t in zip((body, inverted(body)), turns, strict=True)
+    ]
+    no_exp6 = SETTINGS.model_copy(update={"cutoff": 6.0})
+    expected = isolated_energy(turned, far, PARAMETERS, no_exp6)
+    # hydrogens are not foreshortened
+    assert_allclose(bare.of_dimer(pair), expected, rtol=0.01)
+    assert abs(expected) > 0.05
+
+
+@pytest.mark.slow
+def test_what_a_hybrid_changes_in_distant_pairs_is_electrostatic(tmp_path):
+    """Two waters 5.5 Å apart: counterpoised PBE0 − PBE against multipoles."""
+    water = np.array([[0.0, 0.0, 0.117], [0.0, 0.757, -0.468], [0.0, -0.757, -0.468]])
+    numbers = np.array([8, 1, 1])
+    for angle in (115, 175):
+        turn = Rotation.from_euler("xyz", [angle, 20, 10], degrees=True).as_matrix()
+        there = water @ turn.T + 7.0 * np.array([0.1, 0.6, -0.79])
+        pair = fragment_of([(numbers, water), (numbers, there)])
+        method = Method(("pbe", "pbe0"), "def2-svpd", 1, 1e-7)
+        low, high = interaction_energies(pair, method).energies
+        multipoles = [
+            RigidForceField(
+                ELECTROSTATICS,
+                FragmentStore(tmp_path),
+                level=MultipoleLevel(Level(functional, "none", "6-311g(d,p)")),
+            ).of_dimer(pair)
+            for functional in ("pbe", "pbe0")
+        ]
+        assert_allclose(multipoles[1] - multipoles[0], high - low, rtol=0, atol=0.01)
+        assert abs(high - low) > 0.02
