@@ -46,16 +46,11 @@ def _changes(kpts, seed):
     rng = np.random.default_rng(seed)
     matrices = rng.normal(size=(kpts.nkpts_ibz, 2, 2, 2)) * 0.1
     changes = matrices[..., 0] + 1j * matrices[..., 1]
-    doubled = 2.0 * kpts.scaled_kpts_ibz if hasattr(kpts, "scaled_kpts_ibz") else None
-    fractional = doubled if doubled is not None else 2.0 * _fractional(kpts)
-    for change, place in zip(changes, fractional, strict=True):
+    doubled = 2.0 * kpts.cell.get_scaled_kpts(kpts.kpts_ibz)
+    for change, place in zip(changes, doubled, strict=True):
         if np.abs(place - np.round(place)).max() < 1e-9:
             change.imag = 0.0
     return changes + changes.conj().transpose(0, 2, 1)
-
-
-def _fractional(kpts):
-    return kpts.cell.get_scaled_kpts(kpts.kpts_ibz)
 
 
 def _energy(integrator, kpts, density):
