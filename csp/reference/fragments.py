@@ -2,8 +2,7 @@
 
 E = E_ff(periodic) + Σ_molecules E + Σ_pairs (ΔE − ΔE_ff): the close pairs are those of
 the density functional, with its dispersion; distant ones and the lattice sum are those
-of the force field. There is no polarisation of a molecule by more than one neighbour,
-which binds crystals with hydrogen bonds by several kJ/mol more.
+of the force field. There is no polarisation of a molecule by more than one neighbour.
 
 References:
     Beran & Nanda, J. Phys. Chem. Lett. 1, 3480 (2010); McDonagh, Skylaris & Day,
