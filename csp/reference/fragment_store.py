@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from scipy.spatial.distance import pdist
 from csp.arrays import Indices
 from csp.errors import StoreError
 from csp.files import write_atomically
+from csp.reference.claims import claimed
 from csp.reference.fragment import SAME_DISTANCE, Fragment, fragment_of, mapping
 
+SECONDS_A_LOOK = 1.0
 Content = dict[str, Any]
 """JSON values."""
 
@@ -44,8 +47,8 @@ class FragmentStore:
     Congruent fragments of all crystals share one file. Files are sorted into folders by
     method and formula, and their names begin with the mean interatomic distance in
     steps of the tolerance: what is congruent lies in the same step or the next. A file
-    is whole or absent, so any number of processes may use the folder; two that meet the
-    same fragment at the same time both compute it.
+    is whole or absent, so any number of processes may use the folder. While one computes
+    a fragment, others wait that look for one of the same mean distance.
 
     Attributes:
         folder: Where the files are.
@@ -61,7 +64,7 @@ class FragmentStore:
         Args:
             fragment: In any order of atoms.
             method: All that decides the content but the geometry.
-            compute: Called without lock.
+            compute: Called by one process at a time.
 
         Raises:
             StoreError: If a file cannot be read.
@@ -70,12 +73,26 @@ class FragmentStore:
         formulae = sorted(_formula(molecule) for molecule in fragment.molecules)
         folder = self.folder / digest / ".".join(formulae)
         step = _step(fragment)
-        for near in (step, step - 1, step + 1):
-            for path in sorted(folder.glob(f"{near:06d}-*.json")):
-                known, content = _read(path)
-                order = mapping(known, fragment)
-                if order is not None:
-                    return Recalled(content, known, order, was_known=True)
+        while True:
+            found = _known(folder, step, fragment)
+            if found is not None:
+                return found
+            with claimed(folder / f"{step:06d}.claim") as is_ours:
+                if is_ours:
+                    found = _known(folder, step, fragment)
+                    return found or self._computed(
+                        fragment, (folder, step), method, compute
+                    )
+            time.sleep(SECONDS_A_LOOK)
+
+    def _computed(
+        self,
+        fragment: Fragment,
+        place: tuple[Path, int],
+        method: str,
+        compute: Callable[[], Content],
+    ) -> Recalled:
+        folder, step = place
         content = compute()
         whole = {"method": method, "geometry": _geometry(fragment), "content": content}
         text = json.dumps(whole)
@@ -83,6 +100,17 @@ class FragmentStore:
         write_atomically(folder / name, text)
         order = np.arange(len(fragment.numbers))
         return Recalled(content, fragment, order, was_known=False)
+
+
+def _known(folder: Path, step: int, fragment: Fragment) -> Recalled | None:
+    """A congruent fragment that was computed, if there is one."""
+    for near in (step, step - 1, step + 1):
+        for path in sorted(folder.glob(f"{near:06d}-*.json")):
+            known, content = _read(path)
+            order = mapping(known, fragment)
+            if order is not None:
+                return Recalled(content, known, order, was_known=True)
+    return None
 
 
 def _step(fragment: Fragment) -> int:

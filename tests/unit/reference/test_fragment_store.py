@@ -1,5 +1,8 @@
 """Fragments are computed once, whatever crystal, orientation or hand they come in."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,3 +104,22 @@ def test_a_damaged_file_is_named(tmp_path):
     path.write_text("{", encoding="utf-8")
     with pytest.raises(StoreError, match=f"{path.name} cannot be read.*delete it"):
         store.recall(one, "m", Counting())
+
+
+def test_two_that_meet_the_same_fragment_compute_it_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("csp.reference.fragment_store.SECONDS_A_LOOK", 0.01)
+    store, calls = FragmentStore(tmp_path), []
+
+    def compute():
+        calls.append(1)
+        time.sleep(0.3)
+        return {"energy": -1.0}
+
+    pair = fragment_of([(np.array([1, 1]), np.array([[0.0, 0, 0], [0, 0, 0.74]]))])
+    with ThreadPoolExecutor(3) as pool:
+        found = list(
+            pool.map(lambda _: store.recall(pair, "method", compute), range(3))
+        )
+    assert calls == [1]
+    assert sorted(item.was_known for item in found) == [False, True, True]
+    assert not list(tmp_path.rglob("*.claim"))
