@@ -47,8 +47,8 @@ class FragmentStore:
     Congruent fragments of all crystals share one file. Files are sorted into folders by
     method and formula, and their names begin with the mean interatomic distance in
     steps of the tolerance: what is congruent lies in the same step or the next. A file
-    is whole or absent, so any number of processes may use the folder. While one computes
-    a fragment, others wait that look for one of the same mean distance.
+    is whole or absent, so any number of processes may use the folder. While one
+    computes a fragment, others wait that look for one of the same mean distance.
 
     Attributes:
         folder: Where the files are.
