@@ -1,17 +1,14 @@
-"""The engine of a level."""
+"""The engine of a level.
 
+Engines are imported when they are needed: a worker process does one calculation.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 
-from csp.conformers.monomers_file import read_monomers
 from csp.errors import InputError
-from csp.reference.ase_calculator import AseCalculator
 from csp.reference.calculation import Order
-from csp.reference.cp2k import Cp2k
-from csp.reference.embedding import Embedding
 from csp.reference.engine import ReferenceEngine
-from csp.reference.force_field_fragments import RigidForceField
-from csp.reference.fragment_store import FragmentStore
-from csp.reference.fragments import FragmentSum
 from csp.reference.levels import (
     AseLevel,
     Cp2kLevel,
@@ -20,17 +17,11 @@ from csp.reference.levels import (
     FragmentLevel,
     Level,
     PySCFLevel,
-    XtbLevel,
     digest_of,
     level_named,
     levels_from,
 )
-from csp.reference.pyscf_engine import PySCFEngine
-from csp.reference.quantum_espresso import QuantumEspresso
-from csp.reference.records import Results
-from csp.reference.remembered import Remembered
 from csp.reference.subjects import Subject
-from csp.reference.xtb import Tblite
 
 FRAGMENTS = "fragments"
 """Folder of the fragments that recur across structures."""
@@ -49,37 +40,71 @@ def engine_of(order: Order, subject: Subject) -> ReferenceEngine:
     """
     levels = levels_from(order.levels)
     level = levels[order.level]
-    folder = Path(order.folder)
-    store = FragmentStore(folder / FRAGMENTS)
     if isinstance(level, FragmentLevel):
-        conformers = [
-            conformer
-            for path in order.conformers
-            for conformer in read_monomers(Path(path)).conformers
-        ]
-        force_field = RigidForceField(level.force_field, store, tuple(conformers))
-        return FragmentSum(level, force_field, store)
-    if not isinstance(level, EmbeddingLevel):
-        return _engine(level)
+        return _fragments(level, order)
+    if isinstance(level, EmbeddingLevel):
+        return _embedding(level, levels, order, subject)
+    return _of_atoms(level)
+
+
+def _fragments(level: FragmentLevel, order: Order) -> ReferenceEngine:
+    from csp.conformers.monomers_file import read_monomers
+    from csp.reference.force_field_fragments import RigidForceField
+    from csp.reference.fragment_store import FragmentStore
+    from csp.reference.fragments import FragmentSum
+
+    conformers = [
+        conformer
+        for path in order.conformers
+        for conformer in read_monomers(Path(path)).conformers
+    ]
+    store = FragmentStore(Path(order.folder) / FRAGMENTS)
+    force_field = RigidForceField(level.force_field, store, tuple(conformers))
+    return FragmentSum(level, force_field, store)
+
+
+def _embedding(
+    level: EmbeddingLevel, levels: Mapping[str, Level], order: Order, subject: Subject
+) -> ReferenceEngine:
+    from csp.reference.embedding import Embedding
+    from csp.reference.fragment_store import FragmentStore
+    from csp.reference.records import Results
+    from csp.reference.remembered import Remembered
+
     base = level_named(level.base, levels)
+    folder = Path(order.folder)
     remembered = Remembered(
-        _engine(base),
+        _of_atoms(base),
         Results(folder, base.name, digest_of(base, levels)),
         subject.id,
         subject.n_operations,
     )
+    store = FragmentStore(folder / FRAGMENTS)
     return Embedding(level, remembered, base.functional, store)
 
 
-def _engine(level: Level) -> ReferenceEngine:
+def _of_atoms(level: Level) -> ReferenceEngine:
+    """The engine of a level that builds on no other."""
     if isinstance(level, EspressoLevel):
+        from csp.reference.quantum_espresso import QuantumEspresso
+
         return QuantumEspresso(level)
     if isinstance(level, PySCFLevel):
+        from csp.reference.pyscf_engine import PySCFEngine
+
         return PySCFEngine(level)
     if isinstance(level, Cp2kLevel):
+        from csp.reference.cp2k import Cp2k
+
         return Cp2k(level)
-    if isinstance(level, XtbLevel):
-        return Tblite(level)
     if isinstance(level, AseLevel):
+        from csp.reference.ase_calculator import AseCalculator
+
         return AseCalculator(level)
-    raise InputError(f"the level {level.name} has no engine yet")
+    if isinstance(level, EmbeddingLevel | FragmentLevel):
+        raise InputError(
+            f"the level {level.name} cannot be built on: give a periodic one as base"
+        )
+    from csp.reference.xtb import Tblite
+
+    return Tblite(level)

@@ -91,6 +91,7 @@ def water():
     return Molecule(SYMBOLS, WATER, molecular_bonds(SYMBOLS, WATER), 0, "water")
 
 
+@pytest.mark.slow
 def test_a_dimer_in_a_large_cell_is_the_high_functional(engine, crystal, resources):
     found = engine.of_crystal(crystal, resources)
     numbers = crystal.atomic_numbers
@@ -170,6 +171,7 @@ def test_failures_are_values(engine, crystal, water, resources, monkeypatch):
     assert attempts == [0, 1]
 
 
+@pytest.mark.slow
 def test_distant_pairs_are_what_the_cutoff_leaves_out(engine, crystal, resources):
     """With its only close pair beyond the cutoff, a dimer is two distant molecules."""
     none = engine.correction_of(crystal, resources).energy

@@ -51,6 +51,7 @@ def plainly(pair, functional, ghosts=()):
     return float(field.kernel())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [hydrogen_bonded, with_an_inversion_centre])
 def test_counterpoised_energies_are_those_of_three_plain_calculations(make):
     pair = make()
