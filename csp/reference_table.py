@@ -1,7 +1,7 @@
 """Reference energies as tables: what ``csp reference status`` shows."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,13 +141,13 @@ def level_report(campaign: Campaign, source: Source) -> LevelReport:
         for found, _, _ in known
         if (total := energy_per_formula_unit(found)) is not None
     }
-    lowest = min(totals.values(), default=0.0)
+    lowest = _lowest(known, totals)
     rows = [
         EnergyRow(
             id=found.subject.id,
             n_atoms=found.subject.n_atoms,
             lattice_energy=lattice_energy(found, gas),
-            relative_energy=totals[found.subject.id] - lowest,
+            relative_energy=totals[found.subject.id] - lowest[_contents(found)],
             relative_cheap=cheap,
             observed_form=form,
             cpu_seconds=None if found.cost is None else found.cost.cpu_seconds,
@@ -173,6 +173,28 @@ def level_report(campaign: Campaign, source: Source) -> LevelReport:
         ),
         gas_note=source.gas_note,
     )
+
+
+def _contents(calculation: Calculation) -> tuple[tuple[int, int], ...]:
+    """Atoms of each element in a formula unit: what may be compared."""
+    subject = calculation.subject
+    counts = Counter(subject.system.atomic_numbers.tolist())
+    return tuple(
+        (element, count // subject.n_formula_units)
+        for element, count in sorted(counts.items())
+    )
+
+
+def _lowest(
+    known: Sequence[tuple[Calculation, float, str]], totals: Mapping[str, float]
+) -> dict[tuple[tuple[int, int], ...], float]:
+    """The lowest energy of each compound."""
+    lowest: dict[tuple[tuple[int, int], ...], float] = {}
+    for found, _, _ in known:
+        if found.subject.id in totals:
+            contents, total = _contents(found), totals[found.subject.id]
+            lowest[contents] = min(total, lowest.get(contents, total))
+    return lowest
 
 
 def _cells(row: EnergyRow) -> tuple[str, ...]:
