@@ -61,7 +61,7 @@ def correct(  # noqa: PLR0913 - every option is an argument
         from csp.corrected.outputs import write_ranking
         from csp.reference.campaign import Campaign, Limits, machine_memory
         from csp.reference.levels import level_named, read_levels
-        from csp.reference_commands import seconds_of
+        from csp.reference_options import seconds_of
         from csp.reference_source import open_source
 
         known = read_levels(levels_file)

@@ -152,7 +152,7 @@ def _limits(memory: float) -> Callable[[], None]:
         if prctl is not None:
             prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
             if os.getppid() != parent:
-                os._exit(1)
+                os.kill(os.getpid(), signal.SIGKILL)
 
     return limit
 

@@ -113,7 +113,11 @@ def test_the_installed_command_completes_in_bash():
         check=True,
     )
     assert "complete -o default -F _csp_completion csp" in result.stdout
-    asked = {"_CSP_COMPLETE": "complete_bash", "COMP_WORDS": "csp r", "COMP_CWORD": "1"}
+    asked = {
+        "_CSP_COMPLETE": "complete_bash",
+        "COMP_WORDS": "csp ru",
+        "COMP_CWORD": "1",
+    }
     result = subprocess.run(
         [SCRIPT], env=os.environ | asked, capture_output=True, text=True, check=True
     )

@@ -17,7 +17,7 @@ FILES = [
 
 def test_all_files_are_there_and_no_other(finished):
     names = sorted(path.name for path in finished.output.iterdir())
-    assert names == sorted([*FILES, "store"])
+    assert names == sorted([*FILES, "conformers.json", "store"])
 
 
 def test_the_rows_written_are_returned(finished, tmp_path):
