@@ -27,6 +27,7 @@ N_FIRST = 8
 """Structures that are computed before anything is learned."""
 N_AT_ONCE = 4
 """Structures of a batch, or as many as are computed side by side."""
+NO_BUDGET = "without a budget nothing was computed"
 DESCRIPTORS = "descriptors"
 """Folder of the descriptors beside the reference energies."""
 
@@ -78,7 +79,8 @@ def improved(
         if found is not None and should_stop(history):
             return Improved(found, history, f"ended: it {StopRule().sentence}")
         if left <= 0.0:
-            return _ended(landscape, knowledge, history, "the budget was spent")
+            reason = "the budget was spent" if limits.budget_seconds else NO_BUDGET
+            return _ended(landscape, knowledge, history, reason)
         rows = _next(landscape, found, source, chain[-1], limits)
         if len(rows) == 0:
             return _ended(landscape, knowledge, history, "nothing is left to compute")

@@ -10,6 +10,7 @@ from csp.errors import InputError
 from csp.files import write_atomically
 from csp.molecule import Molecule
 from csp.reference.calculation import Calculation
+from csp.reference.convergence import SUFFIX, doubled_subject
 from csp.reference.engine import Energy
 from csp.reference.matching import found_again
 from csp.reference.records import Results
@@ -137,16 +138,31 @@ def adopt(
         str(index): item.subject.system
         for index, item in enumerate(calculations)
         if isinstance(item.subject.system, Crystal)
+        and not item.subject.id.endswith(SUFFIX)
     }
     pairs = _by_geometry(theirs, crystals)
     pairs |= _molecules(calculations, subjects)
     here = {subject.id: subject for subject in subjects}
-    adopted = tuple(
+    adopted = [
         _renamed(item, here[pairs[str(index)]], source)
         for index, item in enumerate(calculations)
         if str(index) in pairs
-    )
-    return Adopted(adopted, len(calculations) - len(adopted))
+    ]
+    adopted += _doubles(calculations, adopted, source)
+    return Adopted(tuple(adopted), len(calculations) - len(adopted))
+
+
+def _doubles(
+    calculations: Sequence[Calculation], adopted: Sequence[Calculation], source: str
+) -> list[Calculation]:
+    """Checks of the cell: energies in doubled cells of structures that are here."""
+    singles = {(item.level, item.origin["id_there"]): item.subject for item in adopted}
+    found = []
+    for item in calculations:
+        single = singles.get((item.level, item.subject.id.removesuffix(SUFFIX)))
+        if item.subject.id.endswith(SUFFIX) and single is not None:
+            found.append(_renamed(item, doubled_subject(single), source))
+    return found
 
 
 def _by_geometry(

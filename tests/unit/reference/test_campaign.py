@@ -16,6 +16,7 @@ from ase.calculators.lj import LennardJones
 from csp.errors import StoreError
 from csp.reference.calculation import Calculation
 from csp.reference.campaign import Campaign, Limits, energy_of
+from csp.reference.convergence import doubled_subject
 from csp.reference.engine import Energy, Failure, Reason
 from csp.reference.lattice_energies import gas_energies, lattice_energy
 from csp.reference.levels import read_levels
@@ -181,6 +182,14 @@ def test_records_travel_and_are_found_by_their_geometry(tmp_path, levels):
     renamed = [Subject(f"t{i}", s.system, s.n_operations) for i, s in enumerate(wanted)]
     adopted = adopt(read, renamed[:2], path.name)
     assert adopted.n_foreign == 1
+    work.run([doubled_subject(wanted[0])], ONE_CORE, quiet)
+    (double,) = (
+        item
+        for item in adopt(work.results.all(), renamed[:2], path.name).calculations
+        if item.subject.n_formula_units == 2
+    )
+    assert double.subject.name == doubled_subject(renamed[0]).name
+    assert energy(double) == pytest.approx(2.0 * energy(work.results.find(wanted[0])))
     for item in adopted.calculations:
         index = int(item.subject.id[1:])
         assert energy(item) == energy(work.results.find(wanted[index]))
