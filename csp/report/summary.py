@@ -176,8 +176,9 @@ def report_markdown(
         "![minima seen against draws](completeness.png)\n",
         completeness_markdown(landscape.completeness),
         "## What was not done\n",
-        "- No structure was relaxed or ranked with quantum chemistry: energies are "
-        "those of the force field.\n"
+        "- No structure was relaxed with quantum chemistry. Energies here are those "
+        "of the force field; if reference energies are known, the corrected ranking "
+        "is in ranking.md.\n"
         "- Minima were tested for directions downhill that keep the size of the unit "
         "cell (wave vector Γ), not for those of larger cells.\n"
         "- Molecules were rigid; temperature and zero-point motion are left out.\n",
