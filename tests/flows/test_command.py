@@ -22,7 +22,7 @@ TINY = (
 )
 STOPPED = "stopped; nothing finished is lost: the same command goes on"
 PROGRESS = re.compile(
-    r"(starting Prefect|(packings|refining), round \d+|settling|finding symmetry"
+    r"(starting Prefect|(packings|refining), round \d+|settling|finding symmetry|describing|learning"
     r"|comparing (first|full|settled) minima) \d+/\d+"
 )
 
@@ -57,8 +57,10 @@ def test_a_run_is_quiet_leaves_no_server_and_gives_what_a_plain_run_gives(comman
         "settling",
         "comparing settled minima",
         "finding symmetry",
+        "describing",
     ]
     assert "the lowest first" in output
+    assert "reference energies" in output
     assert command.leftovers() == []
     csv = command.output / "landscape.csv"
     with_prefect = csv.read_bytes()
