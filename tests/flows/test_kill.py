@@ -53,7 +53,7 @@ def test_ten_kills_at_random_moments_change_nothing(command):
     for name, content in expected.items():
         assert (command.output / name).read_bytes() == content, name
     assert len(command.finished_work()) == len(
-        list((command.folder / "whole").rglob("*.jsonl"))
+        list((command.folder / "whole" / "store").rglob("*.jsonl"))
     )
 
 
