@@ -1,6 +1,6 @@
 """What was computed of a landscape, as labels to learn from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from csp.reference.lattice_energies import (
     lattice_energy,
 )
 from csp.reference.levels import EmbeddingLevel, Level, level_named
-from csp.reference.selection import Candidate
 from csp.reference_source import Source
 
 UNTOLD_ERROR = 0.1
@@ -90,11 +89,11 @@ def knowledge_of(campaign: Campaign, source: Source) -> LevelKnowledge | None:
         ),
         are_lattice,
         cpu,
-        _doubts(campaign, source.candidates),
+        _doubts(campaign),
     )
 
 
-def _doubts(campaign: Campaign, candidates: Sequence[Candidate]) -> tuple[str, ...]:
+def _doubts(campaign: Campaign) -> tuple[str, ...]:
     """Refuse a level whose energies depend on the cell; say so if nobody looked.
 
     Raises:
@@ -117,7 +116,6 @@ def _doubts(campaign: Campaign, candidates: Sequence[Candidate]) -> tuple[str, .
             f"kJ/mol, more than {LARGEST_DIFFERENCE}; choose a level with denser "
             "k-points"
         )
-    del candidates
     if differences or isinstance(campaign.level, EmbeddingLevel):
         return ()
     return (
