@@ -7,7 +7,7 @@ shell completion come at once.
 import os
 import shlex
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -71,12 +71,15 @@ Overrides = Annotated[
 ]
 
 
-def build_app(predict: Predict | None) -> typer.Typer:
+def build_app(
+    predict: Predict | None, commands: Sequence[Callable[..., None]] = ()
+) -> typer.Typer:
     """The command line.
 
     Args:
         predict: Runs a prediction through a workflow engine; without one, the stages
             run plainly.
+        commands: More commands, those of the workflow engine.
     """
     app = typer.Typer(
         name="csp",
@@ -97,6 +100,8 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.add_typer(reference, name="reference")
     app.command("correct")(correct)
     app.command("learn")(learn)
+    for command in commands:
+        app.command(command.__name__)(command)
 
     @app.command("run")
     def run(
@@ -128,9 +133,13 @@ def build_app(predict: Predict | None) -> typer.Typer:
             from csp.runs import open_run
 
             plan = open_run(settings_file, output, tuple(overrides or ()))
-            engine = (
-                predict if predict is not None and not no_prefect else stages.predict
-            )
+            is_plain = predict is None or no_prefect
+            if is_plain and plan.settings.run.runner != "threads":
+                raise InputError(
+                    f"run.runner = {plan.settings.run.runner!r} needs Prefect: leave "
+                    "out --no-prefect, or add --set run.runner=threads"
+                )
+            engine = stages.predict if is_plain or predict is None else predict
             with progress_bars() as progress:
                 search, landscape = engine(plan, hearing(progress))
             _tell(search, landscape)
@@ -320,12 +329,14 @@ def _tell(search: "csp.search.Search", landscape: "csp.landscape.Landscape") -> 
     )
 
 
-def start(predict: Predict | None) -> None:
-    """Read the command line and do what it says."""
+def start(
+    predict: Predict | None, commands: Sequence[Callable[..., None]] = ()
+) -> None:
+    """Read the command line and do what it says; see :func:`build_app`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
-    build_app(predict)()
+    build_app(predict, commands)()
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -21,7 +21,7 @@ from csp.packing.completeness import estimate_completeness
 from csp.packing.plan import Tally, draws_of_round
 from csp.pool import Pool
 from csp.records import CrystalKey, Progress, Relaxation, Status
-from csp.search import Batch, Part, Search, Step, batches
+from csp.search import Batch, Part, Search, Step, batches, step_of
 
 _MINIMA_IN_PART = 50
 
@@ -94,10 +94,10 @@ def steps(search: Search, course: Course, progress: Progress) -> Iterator[Step]:
         if not any(draws):
             break
         drawn = batches(search, draws, course.tallies)
-        yield Step(f"packings, round {index + 1}", drawn)
+        yield step_of(search, f"packings, round {index + 1}", drawn)
         source = _add_first(search, course, drawn, index, progress)
         parts = _parts(search, source, "refined")
-        yield Step(f"refining, round {index + 1}", parts)
+        yield step_of(search, f"refining, round {index + 1}", parts)
         _add_refined(search, course, parts, index, progress)
         course.n_rounds = index + 1
         if rule is not None:
@@ -105,7 +105,7 @@ def steps(search: Search, course: Course, progress: Progress) -> Iterator[Step]:
             if rule.is_met(estimates):
                 course.is_ended_by_rule = True
                 break
-    yield Step("settling", finalists(search, course))
+    yield step_of(search, "settling", finalists(search, course))
 
 
 def new_course(search: Search) -> Course:

@@ -3,19 +3,21 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from csp import __version__
 from csp.arrays import AtomicNumbers
 from csp.comparison.reading import read_crystal
 from csp.conformers.graph import inchi_key
 from csp.conformers.monomers import ConformerSet, gas_phase_conformers, to_monomers
 from csp.conformers.monomers_file import Monomers
 from csp.conformers.reading import names_hand, read_molecule
+from csp.conformers.rows import from_row, to_row
 from csp.conformers.settings import MoleculeSettings
 from csp.crystal import Crystal
 from csp.errors import InputError, StoreError
@@ -30,6 +32,9 @@ from csp.store import Store
 
 RESULTS_VERSION = 3
 """Raised when a change of the code changes stored numbers; see CHANGELOG.md."""
+
+_CONFORMERS = "conformers"
+"""Name in the store of conformers that were computed."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,7 +61,7 @@ class Run:
 
     @property
     def workers(self) -> int:
-        """Threads that relax packings."""
+        """Pieces of work at a time."""
         return self.settings.run.workers or os.cpu_count() or 1
 
 
@@ -83,6 +88,7 @@ def open_run(
         conformers_of(run, kinds, _silent)  # refuses a file of another molecule
     wanted = _identity(run)
     stored = run.store.manifest()
+    _check_version(run.output, stored)
     changes = differences(stored, wanted) if stored is not None else []
     if changes:
         raise StoreError(
@@ -93,6 +99,16 @@ def open_run(
     if stored is None:
         run.store.claim(wanted)
     return run
+
+
+def _check_version(folder: Path, stored: Mapping[str, Any] | None) -> None:
+    version = (stored or {}).get("results_version", RESULTS_VERSION)
+    if version > RESULTS_VERSION:
+        raise StoreError(
+            f"{folder} was written by a newer csp (results version {version}, this is "
+            f"csp {__version__} with {RESULTS_VERSION}): update csp, or choose another "
+            "folder with --output"
+        )
 
 
 def _check_correction(run: Run) -> None:
@@ -242,14 +258,21 @@ def conformers_of(
 ) -> list[ConformerSet]:
     """The gas-phase conformers of each kind of molecule, computed unless known.
 
-    Of several kinds, labels begin with a letter for the kind: A1, A2, B1.
+    Computed ones are kept in the store, where every process of the run finds them. Of
+    several kinds, labels begin with a letter for the kind: A1, A2, B1.
     """
-    found = [
-        gas_phase_conformers(
-            kind.molecule, kind.settings, run.folder, cache_folder(), progress
-        )
-        for kind in kinds
-    ]
+    is_computed = any(kind.settings.monomers is None for kind in kinds)
+    if is_computed and run.store.has(_CONFORMERS):
+        found = [from_row(row) for row in run.store.read(_CONFORMERS)]
+    else:
+        found = [
+            gas_phase_conformers(
+                kind.molecule, kind.settings, run.folder, cache_folder(), progress
+            )
+            for kind in kinds
+        ]
+        if is_computed:
+            run.store.write(_CONFORMERS, map(to_row, found))
     if len(found) == 1:
         return found
     return [

@@ -5,6 +5,9 @@ force field; refined minima are checked to be minima, or left downhill. Pieces d
 depend on one another, and any process that has opened the run can do one.
 """
 
+import socket
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +18,7 @@ from csp.packing.placement import place, places_of
 from csp.packing.plan import Slot, Tally, slots_of
 from csp.packing.sampling import as_point, sobol_points
 from csp.potentials.bodies import Component, FormulaUnit, rigid_molecule
-from csp.records import CrystalKey, Progress, Relaxation
+from csp.records import CrystalKey, Progress, Relaxation, Status
 from csp.relaxation.rigid_body import (
     ForceFieldModel,
     approach,
@@ -104,10 +107,31 @@ class Step:
     Attributes:
         name: What progress is reported as.
         pieces: All of them; what they need of earlier steps is finished.
+        left: Those that the store does not have.
     """
 
     name: str
     pieces: Sequence[Piece]
+    left: Sequence[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a piece of work.
+
+    Attributes:
+        name: Of the piece.
+        seconds: Wall time it took.
+        host: Name of the machine that did it.
+        endings: How many relaxations ended with each status.
+        failures: Names of the draws that came to no minimum, under the status.
+    """
+
+    name: str
+    seconds: float
+    host: str
+    endings: dict[str, int]
+    failures: dict[str, list[str]]
 
 
 def prepare(run: Run, progress: Progress) -> Search:
@@ -185,17 +209,39 @@ _WORK: dict[
 ] = {"refined": refine, "settled": settle}
 
 
-def do(search: Search, piece: Piece) -> None:
-    """Finish a piece of work, unless the store has it."""
+def step_of(search: Search, name: str, pieces: Sequence[Piece]) -> Step:
+    """A step, with what is left of it to do."""
+    store = search.run.store
+    return Step(name, pieces, [item for item in pieces if not store.has(item.name)])
+
+
+def do(search: Search, piece: Piece) -> Finished:
+    """Finish a piece of work; if the store has it already, it is only read."""
+    began = time.monotonic()
     store = search.run.store
     if store.has(piece.name):
-        return
+        ends = [Relaxation.from_row(row) for row in store.read(piece.name)]
+    else:
+        ends = list(_ends(search, piece))
+        store.write(piece.name, (end.to_row() for end in ends))
+    return _finished(piece.name, time.monotonic() - began, ends)
+
+
+def _ends(search: Search, piece: Piece) -> Iterator[Relaxation]:
+    """The relaxations of a piece of work."""
     if isinstance(piece, Batch):
-        store.write(piece.name, (end.to_row() for end in relaxed(search, piece)))
+        yield from relaxed(search, piece)
         return
     chosen = slice(piece.first, piece.first + piece.count)
-    starts = map(Relaxation.from_row, store.read(piece.source, chosen))
     settings, work = search.run.settings.relaxation, _WORK[piece.step]
-    store.write(
-        piece.name, (work(start, search.model, settings).to_row() for start in starts)
-    )
+    for row in search.run.store.read(piece.source, chosen):
+        yield work(Relaxation.from_row(row), search.model, settings)
+
+
+def _finished(name: str, seconds: float, ends: Sequence[Relaxation]) -> Finished:
+    failures: dict[str, list[str]] = {}
+    for end in ends:
+        if end.status is not Status.CONVERGED:
+            failures.setdefault(end.status.value, []).append(end.name)
+    endings = Counter(end.status.value for end in ends)
+    return Finished(name, seconds, socket.gethostname(), dict(endings), failures)

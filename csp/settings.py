@@ -20,6 +20,9 @@ from csp.packing.settings import STANDARD_PRESET, PackingSettings
 from csp.potentials.settings import PotentialSettings
 from csp.relaxation.settings import RelaxationSettings
 
+RUNNER_PATTERN = r"^(threads|processes|dask|ray|(tcp|tls)://\S+:\d+)$"
+"""Names of what does pieces of work; addresses are those of Dask schedulers."""
+
 _OF_NO_RESULT = ("preset", "stop_when")
 """Keys of ``[packing]`` that decide how far a search goes, not what a draw gives."""
 _KIND = re.compile(r"constrained-\w+|tuple\[.*\]")
@@ -67,7 +70,14 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     workers: int = Field(
-        0, ge=0, le=4096, description="threads that relax packings (0: one a core)"
+        0, ge=0, le=4096, description="pieces of work at a time (0: one a core)"
+    )
+    runner: str = Field(
+        "threads",
+        pattern=RUNNER_PATTERN,
+        description="who does the pieces of work: threads or processes of this "
+        "machine, dask or ray on this machine, or a running Dask scheduler by its "
+        "address, like tcp://host:8786",
     )
     output: str = Field(
         "run",
@@ -273,9 +283,9 @@ def template(
                 meaning, 88, initial_indent="# ", subsequent_indent="# "
             )
             if (section, key) in given:
-                lines.append(f"{key} = {_toml(given[section, key])}")
+                lines.append(f"{key} = {toml_value(given[section, key])}")
             elif section == "packing":
-                lines.append(f"# {key} = {_toml(getattr(searched, key))}")
+                lines.append(f"# {key} = {toml_value(getattr(searched, key))}")
             else:
                 lines.append(f"# {key} = {_default(entry)}")
     return "\n".join(lines) + "\n"
@@ -283,7 +293,7 @@ def template(
 
 def _default(entry: FieldInfo) -> str:
     default = entry.get_default(call_default_factory=True)
-    return _toml("… (left out)" if default is None else default)
+    return toml_value("… (left out)" if default is None else default)
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
@@ -302,11 +312,16 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _toml(value: Any) -> str:  # noqa: ANN401
+def toml_value(value: Any) -> str:  # noqa: ANN401
+    """A value of JSON as it stands in a TOML file.
+
+    >>> toml_value({"alpha": "a.cif", "n": [1, 2.5]})
+    '{ alpha = "a.cif", n = [1, 2.5] }'
+    """
     if isinstance(value, dict):
-        inner = ", ".join(f"{key} = {_toml(item)}" for key, item in value.items())
+        inner = ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")  # the one character that JSON leaves raw

@@ -5,7 +5,10 @@ The molecules are made ready (:mod:`csp.search`), the search is made in rounds
 :func:`predict`; a scheduler may call them one by one, on any number of workers.
 """
 
+import os
 import shlex
+import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 
@@ -26,6 +29,7 @@ from csp.course import (
     told_of,
 )
 from csp.errors import InputError
+from csp.journal import Journal, follow
 from csp.landscape import Counts, Landscape, distinct, landscape_of
 from csp.potentials.exp6 import parameter_set
 from csp.records import Progress, Status
@@ -36,7 +40,7 @@ from csp.reference_source import open_source
 from csp.report.summary import Background
 from csp.report.write import write_outputs
 from csp.runs import Run
-from csp.search import Search, Step, do, prepare
+from csp.search import Finished, Search, Step, do, prepare
 
 
 def collect(search: Search, course: Course, progress: Progress) -> Landscape:
@@ -131,14 +135,17 @@ def correct(run: Run, progress: Progress) -> None:
 
 def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:
     """The whole prediction in this process, on threads."""
+    journal = Journal(run.output)
+    journal.write("start", **start_facts(run))
     search = prepare(run, progress)
     course = new_course(search)
     with one_thread_a_crystal():
         for step in steps(search, course, progress):
-            _do_all(step, search, progress)
+            follow(step, _done(step, search), journal, progress)
         landscape = collect(search, course, progress)
         report(search, course, landscape)
         correct(run, progress)
+    journal.write("end", structures=len(landscape.minima))
     return search, landscape
 
 
@@ -148,15 +155,27 @@ def one_thread_a_crystal() -> AbstractContextManager[object]:
     return limits
 
 
-def _do_all(step: Step, search: Search, progress: Progress) -> None:
-    """Finish a step on this process's threads."""
-    progress(step.name, 0, len(step.pieces))
+def start_facts(run: Run) -> dict[str, object]:
+    """What the journal says of the process that starts a run."""
+    return {
+        "csp": __version__,
+        "molecule": run.settings.molecule.name,
+        "settings": run.order[0],
+        "overrides": list(run.order[2]),
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "runner": run.settings.run.runner,
+        "workers": run.workers,
+    }
+
+
+def _done(step: Step, search: Search) -> Iterator[Finished]:
+    """Do what is left of a step on this process's threads."""
     with ThreadPoolExecutor(search.run.workers) as pool:
-        futures = [pool.submit(do, search, piece) for piece in step.pieces]
+        futures = [pool.submit(do, search, piece) for piece in step.left]
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                progress(step.name, done, len(step.pieces))
+            for future in as_completed(futures):
+                yield future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from csp.cli import start
+from flows.submit_commands import runs, submit
 
 if TYPE_CHECKING:
     from csp.landscape import Landscape
@@ -23,12 +24,12 @@ def predict_with_prefect(
 
         wait_until_ready()
         progress("starting Prefect", 1, 1)
-        return run_flow(run.order, run.workers, progress)
+        return run_flow(run.order, progress)
 
 
 def main() -> None:
     """The command that is installed as ``csp``."""
-    start(predict_with_prefect)
+    start(predict_with_prefect, (submit, runs))
 
 
 if __name__ == "__main__":

@@ -1,91 +1,156 @@
-"""The whole prediction as a Prefect flow: one task a piece of work.
+"""A prediction as Prefect flows: the whole, its search, and its ranking.
 
-The flow only schedules. What is finished is decided by the run's own store, so a flow
-that was stopped goes on when it is started again, and its database may be deleted.
-Tasks take plain values and so may run in other processes.
+The flows only schedule. What is finished is decided by the run's own store, so a flow
+that was stopped goes on when it is started again, and the database of Prefect may be
+deleted.
 """
 
-from contextvars import ContextVar
-from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect import flow
+from prefect.logging import get_run_logger
+from pydantic import Field
 
 from csp import stages
 from csp.course import finished_course, new_course, steps
 from csp.errors import CspError, ProgramError
+from csp.journal import Journal, follow
 from csp.landscape import Landscape
 from csp.records import Progress
-from csp.runs import open_run
-from csp.search import Piece, Search, prepare
-from csp.search import do as do_piece
+from csp.search import Search
+from csp.settings import Settings
+from flows.asking import order_of
+from flows.pieces import Order, done, n_workers_of, opened
+from flows.runners import task_runner
+from flows.watching import Page, run_name, show_results, tag_run, terminal
 
-Order = tuple[str, str, tuple[str, ...]]
-"""Settings file, output folder and overrides of a run, as plain values."""
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
-progress: ContextVar[Progress] = ContextVar("progress", default=_silent)
+SettingsFile = Annotated[str | None, Field(min_length=1)]
+Workers = Annotated[int | None, Field(ge=0, le=4096)]
 
 
-@lru_cache(maxsize=1)
-def _search(order: Order) -> Search:
-    settings_file, output, overrides = order
-    run = open_run(Path(settings_file), Path(output), overrides)
-    return prepare(run, progress.get())
+@flow(name="predict", flow_run_name=run_name)
+def predict(
+    settings_file: SettingsFile = None,
+    settings: Settings | None = None,
+    output: str | None = None,
+    overrides: list[str] | None = None,
+    runner: str | None = None,
+    workers: Workers = None,
+) -> Landscape:
+    """From a molecule to a ranked landscape of crystal structures.
+
+    Args:
+        settings_file: Settings file on the machine of the worker, as csp init writes
+            one; or leave it out and fill in the settings.
+        settings: The settings themselves, in place of a file.
+        output: Output folder on the machine of the worker; that of the settings if
+            left out. The same folder goes on where it was.
+        overrides: Single settings, like packing.n_minima=5000.
+        runner: Who does the work: threads, processes, dask, ray, or the address of a
+            running Dask scheduler, like tcp://host:8786; run.runner if left out.
+        workers: Pieces of work at a time; run.workers if left out, 0 is one a core.
+    """
+    changes = _changes(overrides, runner, workers)
+    order = order_of(settings_file, settings, output, changes)
+    wanted = _opened(order)
+    _do_steps(order, wanted)
+    return _ranked(wanted)
 
 
-@task(name="do a piece", task_run_name="{name}", cache_policy=NO_CACHE)
-def do(order: Order, piece: Piece, name: str) -> None:  # noqa: ARG001
-    """Finish one piece of work, unless it is finished."""
-    do_piece(_search(order), piece)
+@flow(name="search", flow_run_name=run_name)
+def search(
+    settings_file: SettingsFile = None,
+    settings: Settings | None = None,
+    output: str | None = None,
+    overrides: list[str] | None = None,
+    runner: str | None = None,
+    workers: Workers = None,
+) -> None:
+    """The packings of a prediction, relaxed and refined; nothing is ranked.
+
+    Args:
+        settings_file: As for predict.
+        settings: As for predict.
+        output: As for predict.
+        overrides: As for predict.
+        runner: As for predict.
+        workers: As for predict.
+    """
+    changes = _changes(overrides, runner, workers)
+    order = order_of(settings_file, settings, output, changes)
+    _do_steps(order, _opened(order))
 
 
-@task(name="rank the landscape", cache_policy=NO_CACHE)
-def rank(order: Order) -> Landscape:
-    """Distinct minima, ranked; writes the output files."""
-    search = _search(order)
-    course = finished_course(search, progress.get())
-    landscape = stages.collect(search, course, progress.get())
-    stages.report(search, course, landscape)
-    stages.correct(search.run, progress.get())
+@flow(name="rank", flow_run_name=run_name)
+def rank(
+    settings_file: SettingsFile = None,
+    settings: Settings | None = None,
+    output: str | None = None,
+    overrides: list[str] | None = None,
+) -> Landscape:
+    """The landscape of a finished search: distinct, ranked, corrected, reported.
+
+    Args:
+        settings_file: As for predict.
+        settings: As for predict.
+        output: As for predict.
+        overrides: As for predict.
+    """
+    return _ranked(_opened(order_of(settings_file, settings, output, overrides or ())))
+
+
+def _changes(
+    overrides: list[str] | None, runner: str | None, workers: int | None
+) -> list[str]:
+    """The overrides, those of the runner with them."""
+    return [
+        *(overrides or ()),
+        *([] if runner is None else [f"run.runner={runner}"]),
+        *([] if workers is None else [f"run.workers={workers}"]),
+    ]
+
+
+def _opened(order: Order) -> Search:
+    wanted = opened(order, Page())
+    tag_run(wanted.run.settings)
+    return wanted
+
+
+def _do_steps(order: Order, wanted: Search) -> None:
+    """Do the steps of a search, the pieces of each side by side."""
+    run, page = wanted.run, Page()
+    journal = Journal(run.output)
+    journal.write("start", **stages.start_facts(run))
+    name = run.settings.run.runner
+    n_workers = n_workers_of(name, run.workers)
+    with task_runner(name, run.workers) as runner:
+        for step in steps(wanted, new_course(wanted), page):
+            pieces = done(order, step.left, runner, n_workers)
+            get_run_logger().info(follow(step, pieces, journal, page))
+
+
+def _ranked(wanted: Search) -> Landscape:
+    page, journal = Page(), Journal(wanted.run.output)
+    course = finished_course(wanted, page)
+    landscape = stages.collect(wanted, course, page)
+    stages.report(wanted, course, landscape)
+    stages.correct(wanted.run, page)
+    journal.write("end", structures=len(landscape.minima))
+    show_results(wanted.run.output)
     return landscape
 
 
-@flow(name="predict", log_prints=False)
-def predict(settings_file: str, output: str, overrides: list[str]) -> Landscape:
-    """From a settings file to a ranked landscape in the output folder."""
-    order = (settings_file, output, tuple(overrides))
-    tell = progress.get()
-    search = _search(order)
-    with stages.one_thread_a_crystal():
-        for step in steps(search, new_course(search), tell):
-            total = len(step.pieces)
-            tell(step.name, 0, total)
-            futures = [do.submit(order, piece, piece.name) for piece in step.pieces]
-            for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                tell(step.name, done, total)
-        return rank(order)
-
-
-def run_flow(order: Order, workers: int, tell: Progress) -> tuple[Search, Landscape]:
-    """Run the flow in this process, its batches on threads.
+def run_flow(order: Order, tell: Progress) -> tuple[Search, Landscape]:
+    """Run the flow in this process.
 
     Raises:
         CspError: What a stage raised; a bug in a stage is a ProgramError.
     """
-    progress.set(tell)
+    terminal.set(tell)
     settings_file, output, overrides = order
-    runner: ThreadPoolTaskRunner[object] = ThreadPoolTaskRunner(max_workers=workers)
-    state = predict.with_options(task_runner=runner)(  # type: ignore[arg-type]
-        settings_file, output, list(overrides), return_state=True
+    state = predict(
+        settings_file, output=output, overrides=list(overrides), return_state=True
     )
     outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, CspError):
@@ -95,4 +160,5 @@ def run_flow(order: Order, workers: int, tell: Progress) -> tuple[Search, Landsc
             f"a task of the flow ended with {type(outcome).__name__}: {outcome}; the "
             "same command with --no-prefect goes on and shows where"
         ) from outcome
-    return _search(order), outcome
+    path = str(Path(settings_file).absolute()), str(Path(output).absolute()), overrides
+    return opened(path), outcome

@@ -37,6 +37,8 @@ _PRIVATE = {
 _LONGEST_START = 180.0
 _LONGEST_ANSWER = 20.0
 _HOST = "127.0.0.1"
+IS_PRIVATE = "CSP_PRIVATE_PREFECT"
+"""Set in the environment while the server is a private one, that nobody looks at."""
 
 
 @contextlib.contextmanager
@@ -56,7 +58,7 @@ def server() -> Iterator[Callable[[], None]]:
     os.environ.update(_QUIET)
     given = os.environ.get("PREFECT_API_URL")
     if given:
-        yield lambda: _check_given(given)
+        yield lambda: check_given(given)
     else:
         folder = tempfile.TemporaryDirectory(
             prefix="csp-prefect-", ignore_cleanup_errors=True
@@ -93,12 +95,21 @@ def _take_over_environment(home: Path, url: str) -> None:
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         del os.environ[name]
     os.environ.update(_QUIET | _PRIVATE)
-    os.environ |= {"PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+    os.environ |= {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": url,
+        IS_PRIVATE: "1",
+    }
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), _HOST]))
 
 
-def _check_given(url: str) -> None:
+def check_given(url: str) -> None:
+    """Refuse an address at which no Prefect server answers.
+
+    Raises:
+        InputError: If none does.
+    """
     try:
         _ask(url, _LONGEST_ANSWER)
     except (OSError, ValueError, http.client.HTTPException) as error:

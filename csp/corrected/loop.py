@@ -1,7 +1,7 @@
 """Learn, choose, compute, learn: until the ranking is sure or the budget is spent."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +19,9 @@ from csp.correction.acquisition import choose, first_choice
 from csp.correction.stopping import Check, StopRule, should_stop
 from csp.randomness import generator_of
 from csp.records import Progress
-from csp.reference.campaign import Campaign, Limits
+from csp.reference.campaign import Campaign, Limits, Tally
 from csp.reference.engine import Failure
+from csp.reference.subjects import Subject
 from csp.reference_source import Source
 
 N_FIRST = 8
@@ -47,8 +48,16 @@ class Improved:
     ending: str
 
 
+Compute = Callable[[Campaign, Sequence[Subject], Limits, Progress], Tally]
+"""Computes what is missing of some subjects, like :meth:`Campaign.run`."""
+
+
 def improved(
-    source: Source, chain: Sequence[Campaign], limits: Limits, progress: Progress
+    source: Source,
+    chain: Sequence[Campaign],
+    limits: Limits,
+    progress: Progress,
+    compute: Compute = Campaign.run,
 ) -> Improved:
     """Compute what serves the ranking most, and correct the landscape.
 
@@ -61,6 +70,7 @@ def improved(
         chain: The levels, the lowest first; what is chosen is computed at the highest.
         limits: Cores, memory, and the time of the whole loop.
         progress: Told how far it is.
+        compute: How the structures of a batch are computed.
 
     Raises:
         InputError: If too little is known in the end, or energies depend on the cell.
@@ -86,7 +96,7 @@ def improved(
             return _ended(landscape, knowledge, history, "nothing is left to compute")
         subjects = [source.candidates[row].subject for row in rows]
         within = replace(limits, budget_seconds=None if np.isinf(left) else left)
-        tally = chain[-1].run(subjects, within, progress)
+        tally = compute(chain[-1], subjects, within, progress)
         if not tally.computed and tally.n_left:
             reason = "what is left of the budget is too short for another calculation"
             return _ended(landscape, knowledge, history, reason)

@@ -138,8 +138,7 @@ class Campaign:
         self._advance(progress, tally, len(subjects))
         with ThreadPoolExecutor(limits.n_workers) as pool:
             futures = [
-                pool.submit(self._one, subject, limits, ends, stop)
-                for subject in wanted
+                pool.submit(self.one, subject, limits, ends, stop) for subject in wanted
             ]
             try:
                 self._gather(futures, tally, progress, len(subjects))
@@ -170,16 +169,23 @@ class Campaign:
     def _advance(self, progress: Progress, tally: Tally, total: int) -> None:
         progress(self.level.name, tally.n_known + len(tally.computed), total)
 
-    def _one(
+    def one(
         self,
         subject: Subject,
         limits: Limits,
-        ends: float | None,
-        stop: threading.Event,
+        ends: float | None = None,
+        stop: threading.Event | None = None,
     ) -> Calculation | None:
-        """One calculation, unless somebody else does it or the time is over."""
+        """One calculation, unless somebody else does it or the time is over.
+
+        Args:
+            subject: What is computed.
+            limits: Of the campaign.
+            ends: On the monotonic clock of this process; None for no limit.
+            stop: Set by another thread to stop it at once.
+        """
         left = None if ends is None else ends - time.monotonic()
-        if stop.is_set() or (
+        if (stop is not None and stop.is_set()) or (
             left is not None and not self._fits(subject, limits, left)
         ):
             return None
