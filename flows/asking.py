@@ -13,9 +13,9 @@ from flows.pieces import Order
 
 
 def order_of(
-    settings_file: str | None,
+    settings_file: str,
     settings: Settings | None,
-    output: str | None,
+    output: str,
     overrides: Sequence[str],
 ) -> Order:
     """A run as plain values, from which any process opens it.
@@ -26,14 +26,14 @@ def order_of(
     Raises:
         InputError: If neither a file nor settings are given, or both.
     """
-    if (settings_file is None) == (settings is None):
+    if bool(settings_file) == (settings is not None):
         raise InputError(
             "a prediction needs settings_file or settings, one of the two: the path of "
             "a file that csp init wrote, or the settings themselves"
         )
     changes = tuple(overrides)
     if settings is None:
-        path = Path(str(settings_file)).absolute()
+        path = Path(settings_file).absolute()
         folder = Path(output or load_settings(path, changes).run.output)
         return str(path), str(folder.absolute()), changes
     folder = Path(output or settings.run.output).absolute()

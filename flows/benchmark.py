@@ -19,20 +19,20 @@ from flows.watching import Page, has_page
 @flow(name="benchmark", flow_run_name="{folder}, {preset}")
 def benchmark(
     folder: str,
-    output: str | None = None,
+    output: str = "",
     preset: PresetName = "standard",
-    overrides: list[str] | None = None,
+    overrides: list[str] = [],  # noqa: B006 - never changed; a list in the form
 ) -> None:
     """Search for the known crystals in a folder, and see which are found.
 
     Args:
         folder: With CIF files, on the machine of the worker.
-        output: Output folder; what is finished in it is not done again. If left out,
+        output: Output folder; what is finished in it is not done again. If empty,
             one for each day in runs/benchmark.
         preset: How thorough the searches are.
         overrides: Single settings of all searches, like packing.seed=2.
     """
-    wishes = Wishes((f"packing.preset={preset}", *(overrides or ())), is_blind=False)
+    wishes = Wishes((f"packing.preset={preset}", *overrides), is_blind=False)
     today = datetime.now(UTC).date().isoformat()
     place = Path(output) if output else Path("runs/benchmark") / today
     rows = list(worked(planned(cases_of(Path(folder), place, wishes, [])), Page()))

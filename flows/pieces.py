@@ -5,6 +5,7 @@ only what is left, and may be done twice without harm. Tasks take and return pla
 values, so they run in this process or in others, on this machine or on many.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -77,6 +78,17 @@ def may_pass(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
 def do(order: Order, piece: Piece, name: str) -> Finished:  # noqa: ARG001
     """Finish one piece of work."""
     return do_piece(opened(order), piece)
+
+
+def _is_no_warning_of_threads(record: logging.LogRecord) -> bool:
+    """Prefect warns for each piece that threads are stopped only between two calls.
+
+    A relaxation makes thousands of calls a second, so that is soon enough.
+    """
+    return "running in a worker thread" not in str(record.msg)
+
+
+logging.getLogger("prefect.task_runs").addFilter(_is_no_warning_of_threads)
 
 
 class Pace:

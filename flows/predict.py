@@ -19,37 +19,37 @@ from csp.journal import Journal, follow
 from csp.landscape import Landscape
 from csp.records import Progress
 from csp.search import Search
-from csp.settings import Settings
+from csp.settings import RUNNER_PATTERN, Settings
 from flows.asking import order_of
 from flows.pieces import Order, done, n_workers_of, opened
 from flows.runners import task_runner
 from flows.watching import Page, run_name, show_results, tag_run, terminal
 
-SettingsFile = Annotated[str | None, Field(min_length=1)]
-Workers = Annotated[int | None, Field(ge=0, le=4096)]
+Runner = Annotated[str, Field(pattern=f"^$|{RUNNER_PATTERN}")]
+Workers = Annotated[int, Field(ge=0, le=4096)]
 
 
 @flow(name="predict", flow_run_name=run_name)
 def predict(
-    settings_file: SettingsFile = None,
+    settings_file: str = "",
     settings: Settings | None = None,
-    output: str | None = None,
-    overrides: list[str] | None = None,
-    runner: str | None = None,
-    workers: Workers = None,
+    output: str = "",
+    overrides: list[str] = [],  # noqa: B006 - never changed; a list in the form
+    runner: Runner = "",
+    workers: Workers = 0,
 ) -> Landscape:
     """From a molecule to a ranked landscape of crystal structures.
 
     Args:
         settings_file: Settings file on the machine of the worker, as csp init writes
-            one; or leave it out and fill in the settings.
+            one; or leave it empty and fill in the settings.
         settings: The settings themselves, in place of a file.
-        output: Output folder on the machine of the worker; that of the settings if
-            left out. The same folder goes on where it was.
+        output: Output folder on the machine of the worker; run.output if empty. The
+            same folder goes on where it was.
         overrides: Single settings, like packing.n_minima=5000.
         runner: Who does the work: threads, processes, dask, ray, or the address of a
-            running Dask scheduler, like tcp://host:8786; run.runner if left out.
-        workers: Pieces of work at a time; run.workers if left out, 0 is one a core.
+            running Dask scheduler, like tcp://host:8786; run.runner if empty.
+        workers: Pieces of work at a time; 0 is run.workers, or one a core.
     """
     changes = _changes(overrides, runner, workers)
     order = order_of(settings_file, settings, output, changes)
@@ -60,12 +60,12 @@ def predict(
 
 @flow(name="search", flow_run_name=run_name)
 def search(
-    settings_file: SettingsFile = None,
+    settings_file: str = "",
     settings: Settings | None = None,
-    output: str | None = None,
-    overrides: list[str] | None = None,
-    runner: str | None = None,
-    workers: Workers = None,
+    output: str = "",
+    overrides: list[str] = [],  # noqa: B006 - never changed; a list in the form
+    runner: Runner = "",
+    workers: Workers = 0,
 ) -> None:
     """The packings of a prediction, relaxed and refined; nothing is ranked.
 
@@ -84,10 +84,10 @@ def search(
 
 @flow(name="rank", flow_run_name=run_name)
 def rank(
-    settings_file: SettingsFile = None,
+    settings_file: str = "",
     settings: Settings | None = None,
-    output: str | None = None,
-    overrides: list[str] | None = None,
+    output: str = "",
+    overrides: list[str] = [],  # noqa: B006 - never changed; a list in the form
 ) -> Landscape:
     """The landscape of a finished search: distinct, ranked, corrected, reported.
 
@@ -97,17 +97,15 @@ def rank(
         output: As for predict.
         overrides: As for predict.
     """
-    return _ranked(_opened(order_of(settings_file, settings, output, overrides or ())))
+    return _ranked(_opened(order_of(settings_file, settings, output, overrides)))
 
 
-def _changes(
-    overrides: list[str] | None, runner: str | None, workers: int | None
-) -> list[str]:
+def _changes(overrides: list[str], runner: str, workers: int) -> list[str]:
     """The overrides, those of the runner with them."""
     return [
-        *(overrides or ()),
-        *([] if runner is None else [f"run.runner={runner}"]),
-        *([] if workers is None else [f"run.workers={workers}"]),
+        *overrides,
+        *([f"run.runner={runner}"] if runner else []),
+        *([f"run.workers={workers}"] if workers else []),
     ]
 
 

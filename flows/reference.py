@@ -45,7 +45,7 @@ class Place:
 
     folder: str
     level: str
-    levels_file: str | None
+    levels_file: str
 
 
 def _levels(place: Place) -> Mapping[str, Level]:
@@ -235,7 +235,7 @@ def reference(
     level: str = DEFAULT_LEVEL,
     choice: Choice = Choice(),  # noqa: B008 - frozen
     means: Means = Means(),  # noqa: B008
-    levels_file: str | None = None,
+    levels_file: str = "",
 ) -> None:
     """Reference energies of structures of a landscape.
 
@@ -244,7 +244,7 @@ def reference(
         level: Level of theory, as csp reference levels lists them.
         choice: Which structures.
         means: What may be used.
-        levels_file: File with levels of your own.
+        levels_file: File with levels of your own, if any.
     """
     place = Place(str(Path(folder).absolute()), level, levels_file)
     source, campaign, _ = _opened(place)
@@ -274,7 +274,7 @@ def correct(
     folder: str,
     level: str = DEFAULT_LEVEL,
     means: Means = Means(),  # noqa: B008
-    levels_file: str | None = None,
+    levels_file: str = "",
 ) -> str:
     """Learn, choose, compute, learn: until the ranking is sure or the time is over.
 

@@ -148,10 +148,13 @@ def _watched(client: "SyncPrefectClient", identity: UUID, progress: "Progress") 
     Raises:
         ProgramError: If it did not end well.
     """
+    told: dict[str, float] = {}
     while True:
         state = client.read_flow_run(identity).state
         for stage, percent in _stages(client, identity):
-            progress(stage, round(percent), 100)
+            if told.get(stage) != percent:
+                progress(stage, round(percent), 100)
+            told[stage] = percent
         if state is not None and state.is_final():
             break
         time.sleep(_SECONDS_A_LOOK)
@@ -178,7 +181,8 @@ def _stages(client: "SyncPrefectClient", identity: UUID) -> list[tuple[str, floa
         ),
         sort=ArtifactSort.ID_DESC,
     )
-    return [(str(item.description), float(str(item.data))) for item in reversed(found)]
+    found.sort(key=lambda item: item.created or datetime.now(UTC))
+    return [(str(item.description), float(str(item.data))) for item in found]
 
 
 def _deployment_names(
