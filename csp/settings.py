@@ -86,10 +86,16 @@ class RunSettings(BaseModel):
     )
 
 
+def _in_order(schema: dict[str, Any]) -> None:
+    """Number the sections, so that a form made from the schema has their order."""
+    for position, section in enumerate(schema["properties"].values()):
+        section["position"] = position
+
+
 class Settings(BaseModel):
     """All settings of one run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_in_order)
 
     molecule: MoleculeSettings
     packing: PackingSettings = PackingSettings()
