@@ -16,6 +16,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
     Raises:
         InputError: If the folder cannot be written.
+        OSError: If the disk is full or fails; the old content stays.
     """
     raw = content.encode() if isinstance(content, str) else content
     try:
@@ -31,8 +32,11 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             os.fsync(stream.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            why = f"{path} cannot be written ({error.strerror})"
+            raise OSError(error.errno, why) from error
         raise
 
 

@@ -7,13 +7,13 @@ their reason, by the name of their draw.
 """
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from csp.files import unwritable
 from csp.records import Progress
 from csp.search import Finished, Step
 
@@ -27,23 +27,15 @@ class Journal:
         self.path = folder / NAME
 
     def write(self, event: str, **facts: object) -> None:
-        """Append one line; a line that a kill cut off stays alone on its own.
-
-        Raises:
-            InputError: If the folder cannot be written.
-        """
+        """Append one line; a line that a kill cut off stays alone on its own."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": event, **facts}, ensure_ascii=False)
-        try:
-            with self.path.open("a+b") as stream:
-                end = stream.seek(0, 2)
-                if end:
-                    stream.seek(end - 1)
-                    if stream.read(1) != b"\n":
-                        line = "\n" + line
-                stream.write(line.encode() + b"\n")
-        except OSError as error:
-            raise unwritable(self.path.parent, error) from error
+        with self.path.open("a+b") as stream:
+            if end := stream.seek(0, os.SEEK_END):
+                stream.seek(end - 1)
+                if stream.read(1) != b"\n":
+                    line = f"\n{line}"
+            stream.write(f"{line}\n".encode())
 
 
 def read_journal(folder: Path) -> list[dict[str, object]]:
@@ -52,7 +44,7 @@ def read_journal(folder: Path) -> list[dict[str, object]]:
     if not path.exists():
         return []
     events = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_bytes().split(b"\n"):
         try:
             events.append(json.loads(line))
         except ValueError:

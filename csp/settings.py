@@ -23,6 +23,7 @@ from csp.relaxation.settings import RelaxationSettings
 RUNNER_PATTERN = r"^(threads|processes|dask|ray|(tcp|tls)://\S+:\d+)$"
 """Names of what does pieces of work; addresses are those of Dask schedulers."""
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _OF_NO_RESULT = ("preset", "stop_when")
 """Keys of ``[packing]`` that decide how far a search goes, not what a draw gives."""
 _KIND = re.compile(r"constrained-\w+|tuple\[.*\]")
@@ -325,7 +326,11 @@ def toml_value(value: Any) -> str:  # noqa: ANN401
     '{ alpha = "a.cif", n = [1, 2.5] }'
     """
     if isinstance(value, dict):
-        inner = ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items())
+        inner = ", ".join(
+            f"{key if _BARE_KEY.fullmatch(key) else toml_value(key)} = "
+            f"{toml_value(item)}"
+            for key, item in value.items()
+        )
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"

@@ -47,7 +47,7 @@ def explained() -> Iterator[None]:
         raise typer.Exit(FAILED) from error
     except OSError as error:
         errors.print(
-            f"[red]failed:[/red] {escape(str(error))}: remove the cause; the same "
+            f"[red]failed:[/red] {escape(_reason(error))}: remove the cause; the same "
             "command goes on",
             soft_wrap=True,
         )
@@ -56,6 +56,13 @@ def explained() -> Iterator[None]:
         errors.print("stopped; nothing finished is lost: the same command goes on")
         number = stop.args[0] if stop.args else signal.SIGINT
         raise typer.Exit(SIGNALLED + number) from stop
+
+
+def _reason(error: OSError) -> str:
+    """What went wrong and where, without its number."""
+    if error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 @contextmanager

@@ -144,6 +144,7 @@ def run_flow(order: Order, tell: Progress) -> tuple[Search, Landscape]:
 
     Raises:
         CspError: What a stage raised; a bug in a stage is a ProgramError.
+        OSError: If the disk is full or fails.
     """
     terminal.set(tell)
     settings_file, output, overrides = order
@@ -151,7 +152,7 @@ def run_flow(order: Order, tell: Progress) -> tuple[Search, Landscape]:
         settings_file, output=output, overrides=list(overrides), return_state=True
     )
     outcome = state.result(raise_on_failure=False)
-    if isinstance(outcome, CspError):
+    if isinstance(outcome, CspError | OSError):
         raise outcome
     if isinstance(outcome, BaseException):
         raise ProgramError(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from csp.records import Progress
 
 _SECONDS_A_LOOK = 2.0
+_LONGEST_AWAY = 300.0
 _NO_SERVER = (
     "csp submit and csp runs need a Prefect server: start one with prefect server "
     "start and say where it is, export PREFECT_API_URL=http://HOST:4200/api; or run "
@@ -143,15 +144,29 @@ def _submitted(
 
 
 def _watched(client: "SyncPrefectClient", identity: UUID, progress: "Progress") -> None:
-    """Follow a run to its end.
+    """Follow a run to its end; a server that is away for a while is waited for.
 
     Raises:
-        ProgramError: If it did not end well.
+        ProgramError: If the run did not end well, or the server stays away.
     """
+    import httpx
+    from prefect.exceptions import PrefectHTTPStatusError
+
     told: dict[str, float] = {}
+    heard = time.monotonic()
     while True:
-        state = client.read_flow_run(identity).state
-        for stage, percent in _stages(client, identity):
+        try:
+            state = client.read_flow_run(identity).state
+            stages = _stages(client, identity)
+            heard = time.monotonic()
+        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+            if time.monotonic() - heard > _LONGEST_AWAY:
+                raise ProgramError(
+                    f"the Prefect server does not answer any more ({error}): start it "
+                    "again; the run may go on without it, csp runs tells"
+                ) from error
+            state, stages = None, []
+        for stage, percent in stages:
             if told.get(stage) != percent:
                 progress(stage, round(percent), 100)
             told[stage] = percent

@@ -1,0 +1,136 @@
+"""What the flows decide by themselves: who works, for how long, on what."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from prefect.client.schemas.objects import TaskRun
+from prefect.states import Failed
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+
+from csp.errors import InputError, MissingDependencyError, StoreError
+from csp.settings import Settings, load_settings
+from flows import runners
+from flows.asking import order_of, settings_of
+from flows.pieces import Pace, do, may_pass, n_workers_of
+from flows.predict import predict
+
+WATER = Settings.model_validate({"molecule": {"source": "O", "name": "water"}})
+
+
+def test_the_settings_name_who_works():
+    assert isinstance(runners.task_runner("threads", 2), ThreadPoolTaskRunner)
+    assert isinstance(runners.task_runner("processes", 2), ProcessPoolTaskRunner)
+    dask = runners.task_runner("dask", 3)
+    assert dask.cluster_kwargs["n_workers"] == 3
+
+
+def test_a_missing_package_is_named_with_its_remedy():
+    with (
+        mock.patch.dict(sys.modules, {"prefect_dask.task_runners": None}),
+        pytest.raises(MissingDependencyError, match=r"prefect-dask.*\[dask\]"),
+    ):
+        runners.task_runner("dask", 2)
+
+
+def test_a_scheduler_that_does_not_answer_is_refused():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    with pytest.raises(InputError, match=rf"{port}.*dask scheduler"):
+        runners.task_runner(f"tcp://127.0.0.1:{port}", 2)
+
+
+def test_a_process_ends_with_its_parent():
+    code = (
+        "import os, subprocess, sys\n"
+        "child = 'import os, time; from flows.runners import end_with; '"
+        "'end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(60)'\n"
+        "subprocess.Popen([sys.executable, '-c', child]).wait()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    )
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    for _ in range(100):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("the child lives on")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(28, "No space left"), True),
+        (TimeoutError("hung"), True),
+        (InputError("wrong"), False),
+        (StoreError("damaged"), False),
+        (ZeroDivisionError("bug"), False),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(error, expected):
+    run = TaskRun.model_construct()
+    assert may_pass(do, run, Failed(data=error)) is expected
+
+
+def test_a_piece_hangs_only_far_beyond_the_slowest_so_far():
+    pace = Pace()
+    assert pace.limit is None
+    for seconds in (1.0, 2.0, 60.0, 3.0):
+        pace.add(seconds)
+    assert pace.limit is None  # too few to know
+    pace.add(4.0)
+    assert pace.limit == 1200.0
+    hasty = Pace()
+    for _ in range(9):
+        hasty.add(0.1)
+    assert hasty.limit == 900.0
+
+
+def test_schedulers_elsewhere_get_enough_to_do():
+    assert n_workers_of("threads", 2) == 2
+    assert n_workers_of("tcp://host:8786", 2) == 64
+
+
+def test_settings_without_a_file_are_written_beside_the_results(tmp_path):
+    order = order_of("", WATER, str(tmp_path / "out"), ["packing.seed=2"])
+    path = Path(order[0])
+    assert path.parent == tmp_path / "out"
+    assert load_settings(path) == WATER
+    assert order[1:] == (str(tmp_path / "out"), ("packing.seed=2",))
+    assert order_of("", WATER, str(tmp_path / "out"), ["packing.seed=2"]) == order
+
+
+@pytest.mark.parametrize("given", [("", None), ("a.toml", WATER)])
+def test_a_prediction_needs_a_file_or_settings(given):
+    with pytest.raises(InputError, match="one of the two"):
+        order_of(*given, "out", [])
+
+
+def test_a_run_is_named_after_what_was_asked():
+    asked = {"settings_file": "", "settings": WATER.model_dump(mode="json")}
+    assert settings_of(asked).molecule.name == "water"
+
+
+def test_the_form_has_a_description_of_every_parameter():
+    properties = predict.parameters.properties
+    assert list(properties) == [
+        "settings_file",
+        "settings",
+        "output",
+        "overrides",
+        "runner",
+        "workers",
+    ]
+    assert all(entry["description"] for entry in properties.values())
+    assert properties["workers"]["maximum"] == 4096
