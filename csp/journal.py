@@ -79,7 +79,7 @@ def follow(
             step=step.name,
             piece=piece.name,
             seconds=round(piece.seconds, 3),
-            host=piece.host,
+            worker=piece.worker,
             endings=piece.endings,
             failures=piece.failures,
         )

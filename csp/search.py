@@ -5,6 +5,7 @@ force field; refined minima are checked to be minima, or left downhill. Pieces d
 depend on one another, and any process that has opened the run can do one.
 """
 
+import os
 import socket
 import time
 from collections import Counter
@@ -122,14 +123,14 @@ class Finished:
     Attributes:
         name: Of the piece.
         seconds: Wall time it took.
-        host: Name of the machine that did it.
+        worker: Who did it, host/process.
         endings: How many relaxations ended with each status.
         failures: Names of the draws that came to no minimum, under the status.
     """
 
     name: str
     seconds: float
-    host: str
+    worker: str
     endings: dict[str, int]
     failures: dict[str, list[str]]
 
@@ -244,4 +245,5 @@ def _finished(name: str, seconds: float, ends: Sequence[Relaxation]) -> Finished
         if end.status is not Status.CONVERGED:
             failures.setdefault(end.status.value, []).append(end.name)
     endings = Counter(end.status.value for end in ends)
-    return Finished(name, seconds, socket.gethostname(), dict(endings), failures)
+    worker = f"{socket.gethostname()}/{os.getpid()}"
+    return Finished(name, seconds, worker, dict(endings), failures)

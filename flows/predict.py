@@ -101,11 +101,11 @@ def rank(
 
 
 def _changes(overrides: list[str], runner: str, workers: int) -> list[str]:
-    """The overrides, those of the runner with them."""
+    """The overrides after those of the runner, so that they have the last word."""
     return [
-        *overrides,
         *([f"run.runner={runner}"] if runner else []),
         *([f"run.workers={workers}"] if workers else []),
+        *overrides,
     ]
 
 

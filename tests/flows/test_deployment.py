@@ -310,10 +310,15 @@ def test_a_killed_dask_worker_changes_nothing(site, expected, tmp_path):
     output = tmp_path / "run"
     process = site.submit(output, f"run.runner={address}")
     wait_for(lambda: len(done_in(output, "relaxed")) >= 2, 120.0)
+    victim = site.started["dask-1"].pid
     site.kill("dask-1")
     text, _ = process.communicate(timeout=600.0)
     assert process.returncode == 0, text
     assert (output / "landscape.csv").read_bytes() == expected
+    events = [event for event in read_journal(output) if event["event"] == "piece"]
+    workers = {int(event["worker"].split("/")[1]) for event in events}
+    dask = {site.started[name].pid for name in ("dask-0", "dask-2")}
+    assert dask <= workers <= dask | {victim}
 
 
 @pytest.mark.parametrize("victim", ["flow", "worker", "server", "database"])
@@ -393,7 +398,7 @@ def test_a_dask_worker_killed_amid_reference_energies_loses_nothing(site, tmp_pa
     site.finish(output, "packing.n_minima=30", "packing.space_groups=[14]")
     address = site.start_dask(2)
     means = {"budget": "1h", "runner": address, "cores": 2}
-    choice = {"lowest": 12}
+    choice = {"lowest": 6}
     words = [
         *(str(BIN / "prefect"), "deployment", "run", "reference/local", "--watch"),
         *("--param", f"folder={output}", "--param", "level=gfn1-xtb/fast"),
@@ -404,18 +409,13 @@ def test_a_dask_worker_killed_amid_reference_energies_loses_nothing(site, tmp_pa
         words, cwd=ROOT, env=site.environment, stdout=subprocess.DEVNULL
     )
     records = output / "reference"
-
-    def energies() -> list[Path]:
-        return [path for path in records.rglob("*.json") if path.suffix == ".json"]
-
-    wait_for(lambda: any(records.rglob("*.claim")), 120.0)
+    wait_for(lambda: any(records.rglob("*.claim")), 240.0)
     site.kill("dask-0")
     assert process.wait(timeout=500.0) == 0
     (report,) = json.loads(site.do(*CSP, "reference", "status", str(output), "--json"))
-    assert len(report["structures"]) == 12
+    assert len(report["structures"]) == 6
     assert not report["failures"]
     made = [e for e in read_journal(output) if e["event"] == "reference energy"]
     names = [event["id"] for event in made]
     assert len(names) == len(set(names))
     assert not list(records.rglob("*.claim"))
-    print(len(energies()))  # noqa: T201

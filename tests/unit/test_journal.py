@@ -47,11 +47,11 @@ def test_a_step_is_told_and_written_with_its_failures(tmp_path):
     pieces = [Batch(0, 10 * i, 10, f"relaxed/014-a-{i}") for i in range(3)]
     step = Step("packings, round 1", pieces, pieces[1:])
     ends = [
-        Finished("relaxed/014-a-1", 1.5, "here", {"converged": 10}, {}),
+        Finished("relaxed/014-a-1", 1.5, "here/1", {"converged": 10}, {}),
         Finished(
             "relaxed/014-a-2",
             2.5,
-            "there",
+            "there/2",
             {"converged": 8, "overlap": 2},
             {"overlap": ["sg014-a-000021", "sg014-a-000025"]},
         ),
@@ -65,7 +65,7 @@ def test_a_step_is_told_and_written_with_its_failures(tmp_path):
         "packings, round 1: 18 converged, 2 overlap, 1 pieces done before"
     )
     first, second, whole = read_journal(tmp_path)
-    assert (first["piece"], first["host"]) == ("relaxed/014-a-1", "here")
+    assert (first["piece"], first["worker"]) == ("relaxed/014-a-1", "here/1")
     assert second["failures"] == {"overlap": ["sg014-a-000021", "sg014-a-000025"]}
     assert whole["endings"] == {"converged": 18, "overlap": 2}
     assert (whole["pieces"], whole["known"], whole["seconds"]) == (2, 1, 4.0)
