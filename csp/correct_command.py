@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 def correct(  # noqa: PLR0913 - every option is an argument
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")],
     level: Annotated[
-        str, typer.Option("--level", "-l", help="Level of theory, like pbe0-d4.")
-    ] = "pbe0-d4",
+        str | None,
+        typer.Option(
+            "--level",
+            "-l",
+            help="Level of theory; if left out, the highest of which energies are "
+            "known in DIR, or pbe0-d4.",
+        ),
+    ] = None,
     levels_file: Annotated[
         Path | None, typer.Option("--levels", help="TOML file with levels of your own.")
     ] = None,
@@ -56,16 +62,15 @@ def correct(  # noqa: PLR0913 - every option is an argument
     May be stopped at any time; nothing computed is lost, and more budget goes on.
     """
     with explained():
-        from csp.corrected.knowledge import chain_of
+        from csp.corrected.knowledge import chain_of, known_level
         from csp.corrected.loop import improved
         from csp.corrected.outputs import write_ranking
         from csp.reference.campaign import Campaign, Limits, machine_memory
         from csp.reference.levels import level_named, read_levels
-        from csp.reference_options import seconds_of
+        from csp.reference_options import DEFAULT_LEVEL, seconds_of
         from csp.reference_source import open_source
 
         known = read_levels(levels_file)
-        wanted = chain_of(level_named(level, known), known)
         n_cores = cores or os.cpu_count() or 1
         limits = Limits(
             n_cores,
@@ -76,6 +81,10 @@ def correct(  # noqa: PLR0913 - every option is an argument
         with progress_bars() as progress:
             hear = hearing(progress)
             source = open_source([folder], None, [])
+            found_level = None if level else known_level(source, known)
+            wanted = chain_of(
+                found_level or level_named(level or DEFAULT_LEVEL, known), known
+            )
             chain = [
                 Campaign(folder, item, known, source.conformers) for item in wanted
             ]

@@ -54,6 +54,21 @@ def chain_of(level: Level, levels: Mapping[str, Level]) -> list[Level]:
     return [level]
 
 
+def known_level(source: Source, levels: Mapping[str, Level]) -> Level | None:
+    """The level that a landscape can be corrected to by what is known of it.
+
+    Of the levels with energies of crystals, the one that builds on most others; of
+    those, the one with most energies. None if nothing was computed.
+    """
+    known = []
+    for name, level in levels.items():
+        results = Campaign(source.folder, level, levels).results
+        n = sum(results.find(item.subject) is not None for item in source.candidates)
+        if n:
+            known.append((len(chain_of(level, levels)), n, name))
+    return levels[max(known)[2]] if known else None
+
+
 def knowledge_of(campaign: Campaign, source: Source) -> LevelKnowledge | None:
     """What is known of a landscape at one level; None if nothing is.
 
