@@ -23,6 +23,7 @@ from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
 from csp.learn_command import learn
 from csp.reference_commands import app as reference
+from csp.report_command import report
 from csp.terminal import (
     SIGNALLED,
     Tell,
@@ -97,6 +98,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.add_typer(reference, name="reference")
     app.command("correct")(correct)
     app.command("learn")(learn)
+    app.command("report")(report)
 
     @app.command("run")
     def run(
@@ -311,9 +313,9 @@ def _tell(search: "csp.search.Search", landscape: "csp.landscape.Landscape") -> 
     if search.run.settings.correction.energies is not None:
         tell_ranking(output)
     console.print(
-        f"wrote landscape.csv, landscape.db, landscape.png, report.md and structures/ "
-        f"to {escape(str(output))}\n"
-        f"next: csp show {escape(str(output))} -n 50, "
+        f"wrote report.html, report.md, landscape.csv, landscape.db, landscape.png and "
+        f"structures/ to {escape(str(output))}\n"
+        f"next: open report.html in a browser, or csp show {escape(str(output))} -n 50, "
         f"or: ase db {escape(str(output / 'landscape.db'))} -c "
         "rank,space_group,lattice_energy_kj_per_mol",
         soft_wrap=True,

@@ -55,6 +55,7 @@ def rank(order: Order) -> Landscape:
     landscape = stages.collect(search, course, progress.get())
     stages.report(search, course, landscape)
     stages.correct(search.run, progress.get())
+    stages.page(search, progress.get())
     return landscape
 
 
