@@ -21,6 +21,7 @@ from csp.comparison_commands import compare, match
 from csp.correct_command import correct, tell_ranking
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
+from csp.export_command import export
 from csp.learn_command import learn
 from csp.reference_commands import app as reference
 from csp.report_command import report
@@ -99,6 +100,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("correct")(correct)
     app.command("learn")(learn)
     app.command("report")(report)
+    app.command("export")(export)
 
     @app.command("run")
     def run(
@@ -315,7 +317,7 @@ def _tell(search: "csp.search.Search", landscape: "csp.landscape.Landscape") -> 
     console.print(
         f"wrote report.html, report.md, landscape.csv, landscape.db, landscape.png and "
         f"structures/ to {escape(str(output))}\n"
-        f"next: open report.html in a browser, or csp show {escape(str(output))} -n 50, "
+        f"next: open report.html in a browser, csp show {escape(str(output))} -n 50, "
         f"or: ase db {escape(str(output / 'landscape.db'))} -c "
         "rank,space_group,lattice_energy_kj_per_mol",
         soft_wrap=True,

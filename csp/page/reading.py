@@ -151,10 +151,15 @@ def _observed_crystals(files: Sequence[Path], structure: Path) -> dict[str, Crys
     return found
 
 
-def _forms(crystals: Mapping[str, Crystal], comparisons: Comparisons) -> list[ObservedForm]:
+def _forms(
+    crystals: Mapping[str, Crystal], comparisons: Comparisons
+) -> list[ObservedForm]:
     return [
         ObservedForm(
-            name, _full_cell(crystal), comparisons.found_as[name], comparisons.n_compared
+            name,
+            _full_cell(crystal),
+            comparisons.found_as[name],
+            comparisons.n_compared,
         )
         for name, crystal in crystals.items()
     ]

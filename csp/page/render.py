@@ -36,18 +36,22 @@ def html(data: ReportData) -> str:
     it they set as text.
     """
     content = payload(data)
-    return _environment().get_template(_TEMPLATE).render(
-        data=data,
-        packed=packed(content),
-        has_ranking=content["corrected"] is not None,
-        sections=[
-            (section.title, Markup(html_of(section.markdown)))  # noqa: S704 - no raw HTML
-            for section in data.sections
-        ],
-        settings=json.dumps(dict(data.settings), ensure_ascii=False, indent=1),
-        style=_inline("style.css"),
-        libraries=[_inline(f"vendor/{name}") for name in LIBRARIES],
-        scripts=[_inline(name) for name in SCRIPTS],
+    return (
+        _environment()
+        .get_template(_TEMPLATE)
+        .render(
+            data=data,
+            packed=packed(content),
+            has_ranking=content["corrected"] is not None,
+            sections=[
+                (section.title, Markup(html_of(section.markdown)))
+                for section in data.sections
+            ],
+            settings=json.dumps(dict(data.settings), ensure_ascii=False, indent=1),
+            style=_inline("style.css"),
+            libraries=[_inline(f"vendor/{name}") for name in LIBRARIES],
+            scripts=[_inline(name) for name in SCRIPTS],
+        )
     )
 
 
@@ -59,7 +63,7 @@ def _asset(name: str) -> str:
 def _inline(name: str) -> Markup:
     """A file of the page's own that stands inside its script or style element."""
     text = _asset(name).replace("</script", r"<\/script").replace("<!--", r"<\!--")
-    return Markup(text)  # noqa: S704 - our own and the libraries' code
+    return Markup(text)
 
 
 def _environment() -> Environment:

@@ -41,4 +41,4 @@ def html_of(markdown: str) -> str:
     """Markdown as HTML; no raw HTML, pictures or links, whatever stands in it."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     reader.disable(["html_block", "html_inline", "image", "link", "autolink"])
-    return reader.render(markdown)
+    return str(reader.render(markdown))
