@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from csp.exports.selection import EnergyLevel, Exported, relative_energy
+from csp.report.tables import printed_symbols
 
 FORMATS = ("pdf", "png", "svg")
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -67,6 +68,7 @@ def drawn(
 
 def _panel(axes: Axes, items: Sequence[Exported], level: EnergyLevel) -> None:
     groups = [item.stored.row.space_group for item in items]
+    printed = printed_symbols()
     common = sorted(set(groups), key=lambda group: (-groups.count(group), group))
     for place, group in enumerate([*common[: len(_COLOURS)], ""]):
         own = [
@@ -94,7 +96,7 @@ def _panel(axes: Axes, items: Sequence[Exported], level: EnergyLevel) -> None:
             marker=_MARKERS[place] if group else ".",
             color=colour,
             linewidths=0,
-            label=group or "other",
+            label=printed.get(group, group) or "other",
             zorder=2,
         )
     for item in items:

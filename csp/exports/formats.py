@@ -40,8 +40,10 @@ def res(item: Exported) -> str:
     Several structures make several files: the format holds one.
     """
     row = item.stored.row
+    atoms = atoms_of(item)
+    atoms.info = {}  # a title has 76 letters
     written = Res(
-        atoms_of(item),
+        atoms,
         name=row.id,
         spacegroup=row.space_group,
         times_found=row.times_found,
@@ -63,7 +65,9 @@ def atoms_of(item: Exported) -> Atoms:
         stored.atomic_numbers, positions=stored.positions, cell=stored.cell, pbc=True
     )
     atoms.info = {
-        key: value for key, value in columns(item).items() if value not in ("", None)
+        key: value
+        for key, value in columns(item).items()
+        if value not in ("", None) and key != "cell"
     }
     return atoms
 

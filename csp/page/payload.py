@@ -15,7 +15,7 @@ from pymatgen.analysis.diffraction.xrd import ATOMIC_SCATTERING_PARAMS, WAVELENG
 from csp.comparison import powder
 from csp.packing.accumulation import Accumulation
 from csp.page.data import ReportData, Structure
-from csp.spacegroups import symbols
+from csp.report.tables import printed_symbols
 
 _UNKNOWN_RADIUS = 2.0
 """Of van der Waals, where none is tabulated, Å."""
@@ -91,14 +91,9 @@ def unpacked(text: str) -> dict[str, Any]:
 
 def _symbols(data: ReportData) -> dict[str, str]:
     """How space groups are printed, with subscripts, by their plain symbols."""
-    readable = symbols()
-    found = {}
-    for item in data.structures:
-        _, tag, rest = item.cif.partition("_space_group_IT_number")
-        number = rest.partition("\n")[0].strip()
-        if tag and number.isdigit() and int(number) in readable:
-            found[item.row.space_group] = readable[int(number)]
-    return found
+    printed = printed_symbols()
+    plain = {item.row.space_group for item in data.structures}
+    return {symbol: printed[symbol] for symbol in sorted(plain & set(printed))}
 
 
 def _marks(data: ReportData) -> dict[str, str]:

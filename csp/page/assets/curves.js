@@ -30,8 +30,16 @@ Csp.curves = (() => {
 
   const levelOf = (level) => Csp.short(level.level);
 
+  /** Labels and predictions less the mean label, so that levels share one picture. */
+  function centred(level) {
+    const { labels, predicted, sigma } = level.left_out;
+    const mean = labels.reduce((sum, value) => sum + value, 0) / labels.length;
+    const less = (values) => values.map((value) => value - mean);
+    return { ...level, left_out: { labels: less(labels), predicted: less(predicted), sigma } };
+  }
+
   function leftOut() {
-    const { levels } = Csp.data.diagnostics;
+    const levels = Csp.data.diagnostics.levels.map(centred);
     const palette = Csp.palette();
     const values = levels.flatMap((level) => [...level.left_out.labels, ...level.left_out.predicted]);
     const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -55,7 +63,7 @@ Csp.curves = (() => {
     return {
       animation: false, grid, legend: { top: 0, textStyle: text() },
       tooltip: Csp.tooltip({ formatter: ({ data }) => Csp.element("div", { class: "tip" }, Csp.element("b", {}, String(data[2])), Csp.element("div", {}, `computed ${Csp.number(data[0])}, predicted ${Csp.number(data[1])} kJ/mol`)) }),
-      xAxis: Csp.axis("computed difference, kJ/mol", limits),
+      xAxis: Csp.axis("computed, less the mean, kJ/mol", limits),
       yAxis: Csp.axis("predicted, kJ/mol", { ...limits, nameGap: 34 }),
       series: [diagonal(low - margin, high + margin), ...series],
     };

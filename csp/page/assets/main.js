@@ -68,9 +68,11 @@
     tiles();
     Csp.landscape.start();
     Csp.table.start();
+    Csp.byId("theme").addEventListener("click", () => theme(Csp.isDark() ? "light" : "dark"));
+    document.documentElement.dataset.shown = "yes"; // the landscape: the rest follows
+    await new Promise((next) => { setTimeout(next, 0); });
     Csp.structure.start();
     Csp.curves.start();
-    Csp.byId("theme").addEventListener("click", () => theme(Csp.isDark() ? "light" : "dark"));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => theme(event.matches ? "dark" : "light"));
     printing();
     whenSeen("compare", Csp.compare.start);

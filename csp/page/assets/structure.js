@@ -79,7 +79,7 @@ Csp.structure = (() => {
   function levelEnergies(id) {
     return (Csp.data.diagnostics?.levels ?? []).flatMap((level) => {
       const place = level.ids.indexOf(id);
-      return place < 0 ? [] : [[`at ${level.level}`, `${Csp.number(level.energies[place])} kJ/mol`]];
+      return place < 0 ? [] : [[`computed, ${Csp.short(level.level)}`, `${Csp.number(level.energies[place])} kJ/mol`]];
     });
   }
 
