@@ -59,13 +59,13 @@ Csp.curves = (() => {
         { type: "scatter", name: levelOf(level), symbol: Csp.symbol(k), symbolSize: 8, color: palette[k], data: labels.map((label, i) => [label, predicted[i], level.ids[i]]) },
       ];
     });
-    const limits = { min: low - margin, max: high + margin };
+    const limits = { min: Math.floor(low - margin), max: Math.ceil(high + margin) };
     return {
       animation: false, grid, legend: { top: 0, textStyle: text() },
       tooltip: Csp.tooltip({ formatter: ({ data }) => Csp.element("div", { class: "tip" }, Csp.element("b", {}, String(data[2])), Csp.element("div", {}, `computed ${Csp.number(data[0])}, predicted ${Csp.number(data[1])} kJ/mol`)) }),
       xAxis: Csp.axis("computed, less the mean, kJ/mol", limits),
       yAxis: Csp.axis("predicted, kJ/mol", { ...limits, nameGap: 34 }),
-      series: [diagonal(low - margin, high + margin), ...series],
+      series: [diagonal(limits.min, limits.max), ...series],
     };
   }
   function diagonal(low, high) {

@@ -79,7 +79,7 @@ Csp.landscape = (() => {
         textStyle: { fontSize: 13, fontWeight: 600, color: Csp.colour("soft") },
       })),
       xAxis: axes.map((k) => Csp.axis("density, g/cm³", {
-        gridIndex: k, min: low - margin, max: high + margin, axisLabel: { color: Csp.colour("soft"), hideOverlap: true, formatter: (value) => value.toFixed(2) },
+        gridIndex: k, min: low - margin, max: high + (narrow ? 4 : 2) * margin, axisLabel: { color: Csp.colour("soft"), hideOverlap: true, formatter: (value) => value.toFixed(2) },
         ...(stacked && !k ? { name: "" } : {}),
       })),
       yAxis: axes.map((k) => Csp.axis(k && !stacked ? "" : "above the lowest, kJ/mol", { gridIndex: k, min: -0.04 * highest, max: highest, nameGap: 34, axisLabel: { color: Csp.colour("soft"), formatter: (value) => (value < 0 ? "" : Csp.tick(value)), showMinLabel: false } })),

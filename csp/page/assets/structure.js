@@ -135,11 +135,15 @@ Csp.structure = (() => {
     const forms = Csp.byId("powder-form");
     forms.append(...Csp.data.observed.map((form) => Csp.element("option", { value: form.name }, form.name)), Csp.element("option", { value: "" }, "nothing"));
     Csp.byId("powder-choice").hidden = !Csp.data.observed.length;
+    const ownForm = () => {
+      const { form } = Csp.item(Csp.state.selected);
+      if ([...forms.options].some((option) => option.value === form)) forms.value = form;
+    };
+    ownForm();
     forms.addEventListener("change", () => chart.draw());
     chart = Csp.chart("powder", powder);
     Csp.on("selected", () => {
-      const { form } = Csp.item(Csp.state.selected);
-      if ([...forms.options].some((option) => option.value === form)) forms.value = form;
+      ownForm();
       tell();
       draw();
       chart.draw();

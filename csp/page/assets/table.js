@@ -28,7 +28,7 @@ Csp.table = (() => {
 
   function chance(part) {
     const bar = Csp.element("span", { class: "bar", style: `width:${(3 * part).toFixed(2)}rem` });
-    return Csp.element("span", {}, bar, Csp.percent(part));
+    return Csp.element("span", {}, part < 0.005 ? "" : bar, Csp.percent(part));
   }
 
   /** Structures that pass the filters, in order. */

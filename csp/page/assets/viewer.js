@@ -92,9 +92,20 @@ Csp.viewer = (() => {
   /** Molecules to show of a crystal. */
   function extent(crystal, which) {
     if (which === "molecule") return [crystal.molecules[0]];
-    if (which === "cell") return crystal.molecules;
+    if (which === "cell") return touching(crystal);
     if (which === "cluster") return cluster(crystal, crystal.molecules[0].centre, 15);
     return Csp.crystal.block(crystal, Number(which));
+  }
+  /** Molecules centred in the cell, its faces, edges and corners included. */
+  function touching(crystal) {
+    const { cell } = crystal;
+    const edge = 0.01;
+    const fractional = ([x, y, z]) => {
+      const w = z / cell[2][2];
+      const v = (y - w * cell[2][1]) / cell[1][1];
+      return [(x - v * cell[1][0] - w * cell[2][0]) / cell[0][0], v, w];
+    };
+    return Csp.crystal.block(crystal, 2).filter((m) => fractional(m.centre).every((value) => value > -edge && value < 1 + edge));
   }
   /** The n molecules whose centres are nearest to a point. */
   function cluster(crystal, centre, n) {
