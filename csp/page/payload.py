@@ -153,9 +153,9 @@ def _elements_of(data: ReportData) -> list[str]:
     return sorted(set().union(*(_elements(item.cif) for item in data.structures)))
 
 
-def _radii(elements: Sequence[str]) -> dict[str, dict[str, float]]:
+def _radii(elements: Sequence[str]) -> dict[str, dict[str, float | int]]:
     """Atomic number, and covalent and van der Waals radii, Å."""
-    found = {}
+    found: dict[str, dict[str, float | int]] = {}
     for symbol in elements:
         number = atomic_numbers[symbol]
         radius = float(vdw_radii[number])

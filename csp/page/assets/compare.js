@@ -166,5 +166,5 @@ Csp.compare = (() => {
     Csp.on("theme", draw);
   }
 
-  return { start, choose, overlayOf };
+  return { start, choose, overlayOf, superposed };
 })();
