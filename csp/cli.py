@@ -35,6 +35,7 @@ from csp.terminal import (
     progress_bars,
     table_of,
 )
+from csp.watch_command import watch
 
 if TYPE_CHECKING:
     import csp.landscape
@@ -101,6 +102,7 @@ def build_app(predict: Predict | None) -> typer.Typer:
     app.command("learn")(learn)
     app.command("report")(report)
     app.command("export")(export)
+    app.command("watch")(watch)
 
     @app.command("run")
     def run(

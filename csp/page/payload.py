@@ -12,6 +12,7 @@ from ase.data import atomic_numbers, covalent_radii
 from ase.data.vdw_alvarez import vdw_radii
 from pymatgen.analysis.diffraction.xrd import ATOMIC_SCATTERING_PARAMS, WAVELENGTHS
 
+from csp.arrays import Scalars
 from csp.comparison import powder
 from csp.packing.accumulation import Accumulation
 from csp.page.data import ReportData, Structure
@@ -79,7 +80,9 @@ def payload(data: ReportData) -> dict[str, Any]:
 
 def packed(content: Mapping[str, Any]) -> str:
     """JSON, deflated (zlib), in base64."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        content, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
@@ -141,11 +144,16 @@ def _curve(curve: Accumulation) -> dict[str, Any]:
         "window": curve.window,
         "draws": curve.n_draws.tolist(),
         "seen": curve.n_seen.tolist(),
-        "expected": curve.expected.tolist(),
-        "total": curve.total.tolist(),
-        "low": curve.low.tolist(),
-        "high": curve.high.tolist(),
+        "expected": _finite(curve.expected),
+        "total": _finite(curve.total),
+        "low": _finite(curve.low),
+        "high": _finite(curve.high),
     }
+
+
+def _finite(values: Scalars) -> list[float | None]:
+    """Numbers, and nothing where there is no bound: JSON knows no infinity."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _elements_of(data: ReportData) -> list[str]:

@@ -12,12 +12,12 @@ Csp.curves = (() => {
       const line = (values, more) => ({ type: "line", name, data: at(values), showSymbol: false, color: palette[k], ...more });
       return [
         line(curve.low, { stack: `band ${k}`, lineStyle: { opacity: 0 }, silent: true, tooltip: { show: false } }),
-        line(curve.high.map((value, i) => value - curve.low[i]), { stack: `band ${k}`, lineStyle: { opacity: 0 }, areaStyle: { color: palette[k], opacity: 0.13 }, silent: true, tooltip: { show: false } }),
+        line(curve.high.map((value, i) => (value === null ? null : value - curve.low[i])), { stack: `band ${k}`, lineStyle: { opacity: 0 }, areaStyle: { color: palette[k], opacity: 0.13 }, silent: true, tooltip: { show: false } }),
         line(curve.total, { lineStyle: { type: "dashed", width: 1.5 } }),
         line(curve.seen, { lineStyle: { width: 2.4 } }),
       ];
     });
-    const highest = Math.max(1, ...Csp.data.completeness.map((curve) => curve.total[curve.total.length - 1]));
+    const highest = Math.max(1, ...Csp.data.completeness.map((curve) => curve.total[curve.total.length - 1] ?? curve.seen[curve.seen.length - 1]));
     const draws = Csp.data.completeness[0].draws;
     return {
       animation: false, grid, color: palette, series,

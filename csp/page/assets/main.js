@@ -18,8 +18,8 @@
     const lost = observed.filter((form) => !marked.some((item) => item.form.split(", ").includes(form.name)));
     for (const form of lost) made.push([`observed form ${form.name}`, "not found", `among ${form.compared} structures`]);
     const widest = completeness[completeness.length - 1];
-    if (widest) {
-      const n = widest.draws.length - 1;
+    const n = widest ? widest.draws.length - 1 : 0;
+    if (widest && widest.total[n] !== null) {
       made.push([`seen within ${widest.window} kJ/mol`, `${Math.floor(100 * widest.seen[n] / Math.max(1, widest.total[n]))} %`, `${widest.seen[n]} of an estimated ${widest.total[n].toFixed(0)} minima`]);
     }
     Csp.byId("tiles").append(...made.map(([name, value, more]) =>
