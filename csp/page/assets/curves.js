@@ -24,7 +24,7 @@ Csp.curves = (() => {
       legend: { top: 0, textStyle: text(), icon: "roundRect" },
       title: { text: "solid: seen   dashed: seen and estimated not to be   band: 95 %", bottom: 0, right: 12, textStyle: { fontSize: 11, fontWeight: 400, color: Csp.colour("soft") } },
       xAxis: Csp.axis("draws", { type: "log", min: draws[0], max: draws[draws.length - 1] }),
-      yAxis: Csp.axis("distinct minima", { min: 0, max: Math.ceil(1.5 * highest / 10) * 10, nameGap: 36 }),
+      yAxis: Csp.axis("distinct minima", { min: 0, max: Math.ceil(1.5 * highest), nameGap: 36, axisLabel: { color: Csp.colour("soft"), showMaxLabel: false } }),
     };
   }
 

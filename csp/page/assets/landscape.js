@@ -51,7 +51,7 @@ Csp.landscape = (() => {
     const left = { title: `force field${Csp.data.forceField ? ` · ${Csp.data.forceField}` : ""}`, energy: cheap, errors: false };
     const right = { title: `corrected · ${Csp.short(Csp.data.level) || "higher level"}`, energy: better, errors: true };
     if (mode === "both") return [left, right];
-    if (mode === "shift") return [{ ...right, title: `from the force field to ${Csp.short(Csp.data.level) || "the corrected level"}`, errors: false, arrows: true }];
+    if (mode === "shift") return [{ ...right, title: `from the force field (dot) to ${Csp.short(Csp.data.level) || "the corrected level"}`, errors: false, arrows: true }];
     return [mode === "cheap" ? left : right];
   }
 
@@ -79,7 +79,7 @@ Csp.landscape = (() => {
         textStyle: { fontSize: 13, fontWeight: 600, color: Csp.colour("soft") },
       })),
       xAxis: axes.map((k) => Csp.axis("density, g/cm³", {
-        gridIndex: k, min: low - margin, max: high + (narrow ? 4 : 2) * margin, axisLabel: { color: Csp.colour("soft"), hideOverlap: true, formatter: (value) => value.toFixed(2) },
+        gridIndex: k, min: low - margin, max: high + (narrow ? 4 : 2) * margin, axisLabel: { color: Csp.colour("soft"), hideOverlap: true, formatter: Csp.tick, showMinLabel: false, showMaxLabel: false },
         ...(stacked && !k ? { name: "" } : {}),
       })),
       yAxis: axes.map((k) => Csp.axis(k && !stacked ? "" : "above the lowest, kJ/mol", { gridIndex: k, min: -0.04 * highest, max: highest, nameGap: 34, axisLabel: { color: Csp.colour("soft"), formatter: (value) => (value < 0 ? "" : Csp.tick(value)), showMinLabel: false } })),
@@ -123,7 +123,7 @@ Csp.landscape = (() => {
     });
     const chosen = Csp.state.selected;
     made.push({
-      ...axes, type: "scatter", name: "selected", symbol: "circle", symbolSize: 24, z: 7, silent: true,
+      ...axes, id: `selected-${k}`, type: "scatter", name: "selected", symbol: "circle", symbolSize: 24, z: 7, silent: true,
       data: [[density[chosen], panel.energy(chosen), chosen]],
       itemStyle: { color: "transparent", borderColor: Csp.colour("ink"), borderWidth: 2 },
     });
@@ -202,12 +202,8 @@ Csp.landscape = (() => {
   function mark() {
     const chosen = Csp.state.selected;
     const { density } = Csp.data.structures;
-    const option = drawn.chart.getOption();
-    let panel = 0;
-    const shown = panels();
     drawn.chart.setOption({
-      series: option.series.map((series) => (series.name === "selected"
-        ? { data: [[density[chosen], shown[panel++].energy(chosen), chosen]] } : {})),
+      series: panels().map((panel, k) => ({ id: `selected-${k}`, data: [[density[chosen], panel.energy(chosen), chosen]] })),
     });
     const item = Csp.item(chosen);
     Csp.byId("announce").textContent = `${item.form ? `${item.form}: ` : ""}${item.id}, ${Csp.group(item.group)}, `
