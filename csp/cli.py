@@ -21,8 +21,10 @@ from csp.comparison_commands import compare, match
 from csp.correct_command import correct, tell_ranking
 from csp.crystal_commands import lattice_energy, minimise
 from csp.errors import InputError
+from csp.export_command import export
 from csp.learn_command import learn
 from csp.reference_commands import app as reference
+from csp.report_command import report
 from csp.terminal import (
     SIGNALLED,
     Tell,
@@ -33,6 +35,7 @@ from csp.terminal import (
     progress_bars,
     table_of,
 )
+from csp.watch_command import watch
 
 if TYPE_CHECKING:
     import csp.landscape
@@ -100,6 +103,9 @@ def build_app(
     app.add_typer(reference, name="reference")
     app.command("correct")(correct)
     app.command("learn")(learn)
+    app.command("report")(report)
+    app.command("export")(export)
+    app.command("watch")(watch)
     for command in commands:
         app.command(command.__name__)(command)
 
@@ -320,9 +326,9 @@ def _tell(search: "csp.search.Search", landscape: "csp.landscape.Landscape") -> 
     if search.run.settings.correction.energies is not None:
         tell_ranking(output)
     console.print(
-        f"wrote landscape.csv, landscape.db, landscape.png, report.md and structures/ "
-        f"to {escape(str(output))}\n"
-        f"next: csp show {escape(str(output))} -n 50, "
+        f"wrote report.html, report.md, landscape.csv, landscape.db, landscape.png and "
+        f"structures/ to {escape(str(output))}\n"
+        f"next: open report.html in a browser, csp show {escape(str(output))} -n 50, "
         f"or: ase db {escape(str(output / 'landscape.db'))} -c "
         "rank,space_group,lattice_energy_kj_per_mol",
         soft_wrap=True,

@@ -57,7 +57,7 @@ def correct(  # noqa: PLR0913 - every option is an argument
     difference to the force field, chooses again, and stops when no structure that was
     not computed is likely to be the lowest, or the budget is spent. Then every
     structure has an energy with an error bar and a probability to be the lowest:
-    ranking.csv, ranking.png and ranking.md in DIR.
+    ranking.csv, ranking.png and ranking.md in DIR, and all of it in report.html.
 
     May be stopped at any time; nothing computed is lost, and more budget goes on.
     """
@@ -65,6 +65,7 @@ def correct(  # noqa: PLR0913 - every option is an argument
         from csp.corrected.knowledge import chain_of, known_level
         from csp.corrected.loop import improved
         from csp.corrected.outputs import write_ranking
+        from csp.page.write import write_page
         from csp.reference.campaign import Campaign, Limits, machine_memory
         from csp.reference.levels import level_named, read_levels
         from csp.reference_options import DEFAULT_LEVEL, seconds_of
@@ -90,6 +91,7 @@ def correct(  # noqa: PLR0913 - every option is an argument
             ]
             found = improved(source, chain, limits, hear)
             rows = write_ranking(folder, found, hear)
+            write_page(folder, [], hear)
         if as_json:
             console.print_json(_json(found, rows))
             return

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 
 from csp.arrays import CellParameters, Indices, Scalars
 from csp.comparison.duplicates import Candidate, unique
@@ -18,6 +19,20 @@ from csp.packing.completeness import Completeness, estimate_completeness
 from csp.packing.expansion import crystal_of
 from csp.potentials.bodies import FormulaUnit
 from csp.records import Progress, Relaxation, Status
+
+_SHOWN = 10
+"""Structures of a landscape in a notebook."""
+_HEADINGS = (
+    "rank",
+    "space group",
+    "Z′",
+    "lattice energy, kJ/mol",
+    "above the lowest",
+    "density, g/cm³",
+    "times found",
+    "id",
+    "observed form",
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -95,6 +110,38 @@ class Landscape:
     def relative_energy(self, minimum: Minimum) -> float:
         """Energy above the lowest minimum, kJ/mol."""
         return minimum.lattice_energy - self.minima[0].lattice_energy
+
+    def _repr_html_(self) -> str:
+        """The lowest structures and the observed forms as a table, for notebooks."""
+        shown = [
+            (place, item)
+            for place, item in enumerate(self.minima, start=1)
+            if place <= _SHOWN or item.observed_form
+        ]
+        head = "".join(f"<th>{name}</th>" for name in _HEADINGS)
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td>{escape(cell)}</td>" for cell in self._cells(place, item))
+            + "</tr>"
+            for place, item in shown
+        )
+        return (
+            f"<table><caption>{len(self.minima)} distinct minima, the lowest first"
+            f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _cells(self, place: int, item: Minimum) -> tuple[str, ...]:
+        return (
+            str(place),
+            item.symbol,
+            f"{item.z_prime:g}",
+            f"{item.lattice_energy:.2f}",
+            f"{self.relative_energy(item):.2f}",
+            f"{item.density:.3f}",
+            str(item.times_found),
+            item.identity,
+            item.observed_form,
+        )
 
 
 def distinct(

@@ -31,6 +31,7 @@ from csp.course import (
 from csp.errors import InputError
 from csp.journal import Journal, follow
 from csp.landscape import Counts, Landscape, distinct, landscape_of
+from csp.page.write import write_observed, write_page
 from csp.potentials.exp6 import parameter_set
 from csp.records import Progress, Status
 from csp.reference.campaign import Campaign, Limits, machine_memory
@@ -133,6 +134,12 @@ def correct(run: Run, progress: Progress) -> None:
         write_no_ranking(run.output, str(error))
 
 
+def page(search: Search, progress: Progress) -> None:
+    """Write the page that shows all of a finished run, and keep its observed forms."""
+    write_observed(search.run.output, search.observed)
+    write_page(search.run.output, [], progress)
+
+
 def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:
     """The whole prediction in this process, on threads."""
     journal = Journal(run.output)
@@ -145,6 +152,7 @@ def predict(run: Run, progress: Progress) -> tuple[Search, Landscape]:
         landscape = collect(search, course, progress)
         report(search, course, landscape)
         correct(run, progress)
+        page(search, progress)
     journal.write("end", structures=len(landscape.minima))
     return search, landscape
 

@@ -13,7 +13,7 @@ from csp.benchmark.rows import csv_text, json_text
 from csp.benchmark.work import planned, worked
 from csp.files import write_atomically
 from csp.packing.presets import PresetName
-from flows.watching import Page, has_page
+from flows.run_page import Page, has_page
 
 
 @flow(name="benchmark", flow_run_name="{folder}, {preset}")

@@ -22,8 +22,8 @@ from csp.search import Search
 from csp.settings import RUNNER_PATTERN, Settings
 from flows.asking import order_of
 from flows.pieces import Order, done, n_workers_of, opened
+from flows.run_page import Page, run_name, show_results, tag_run, terminal
 from flows.runners import task_runner
-from flows.watching import Page, run_name, show_results, tag_run, terminal
 
 Runner = Annotated[str, Field(pattern=f"^$|{RUNNER_PATTERN}")]
 Workers = Annotated[int, Field(ge=0, le=4096)]
@@ -134,6 +134,7 @@ def _ranked(wanted: Search) -> Landscape:
     landscape = stages.collect(wanted, course, page)
     stages.report(wanted, course, landscape)
     stages.correct(wanted.run, page)
+    stages.page(wanted, page)
     journal.write("end", structures=len(landscape.minima))
     show_results(wanted.run.output)
     return landscape

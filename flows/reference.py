@@ -33,8 +33,8 @@ from csp.reference_options import DEFAULT_LEVEL, seconds_of
 from csp.reference_source import Source, open_source
 from csp.settings import RUNNER_PATTERN
 from flows.pieces import may_pass
+from flows.run_page import Page, show_results
 from flows.runners import task_runner
-from flows.watching import Page, show_results
 
 _SECONDS_A_LOOK = 5.0
 

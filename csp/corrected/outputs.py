@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from csp.corrected.diagnostics import diagnostics_json
 from csp.corrected.figure import ranking_png
 from csp.corrected.loop import Improved
 from csp.corrected.report import curve_of, ranking_markdown
@@ -10,6 +11,7 @@ from csp.files import write_atomically
 from csp.records import Progress
 
 NAMES = ("ranking.csv", "ranking.png", "ranking.md")
+DIAGNOSTICS = "ranking.json"
 
 
 def write_no_ranking(folder: Path, why: str) -> None:
@@ -17,6 +19,7 @@ def write_no_ranking(folder: Path, why: str) -> None:
     table, picture, text = (folder / name for name in NAMES)
     table.unlink(missing_ok=True)
     picture.unlink(missing_ok=True)
+    (folder / DIAGNOSTICS).unlink(missing_ok=True)
     write_atomically(text, f"# No corrected landscape\n\n{why}\n")
 
 
@@ -36,5 +39,6 @@ def write_ranking(
     n_computed = len(landscape.knowledge[-1].data.rows)
     title = f"{len(rows)} structures, {n_computed} computed"
     write_atomically(picture, ranking_png(landscape, title))
+    write_atomically(folder / DIAGNOSTICS, diagnostics_json(improved, curve))
     write_atomically(text, ranking_markdown(landscape, rows, curve, improved.ending))
     return rows

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from csp.errors import InputError
 from csp.landscape import Landscape
+from csp.spacegroups import symbols
 
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
@@ -51,6 +52,11 @@ def landscape_rows(landscape: Landscape) -> list[LandscapeRow]:
         )
         for rank, minimum in enumerate(landscape.minima, start=1)
     ]
+
+
+def printed_symbols() -> dict[str, str]:
+    """Space groups as they are printed, with subscripts, by how tables write them."""
+    return {symbol.translate(_SUBSCRIPTS): symbol for symbol in symbols().values()}
 
 
 def csv_text(rows: Sequence[LandscapeRow]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from csp.files import write_atomically
 from csp.landscape import Landscape
 from csp.report.completeness_figure import completeness_png
+from csp.report.completeness_table import completeness_csv
 from csp.report.export import write_cifs, write_database
 from csp.report.figure import landscape_png
 from csp.report.summary import Background, report_markdown
@@ -30,5 +31,8 @@ def write_outputs(
         landscape.accumulation, f"{background.name}: minima found"
     )
     write_atomically(folder / "completeness.png", curves)
+    write_atomically(
+        folder / "completeness.csv", completeness_csv(landscape.accumulation)
+    )
     write_atomically(folder / "report.md", report_markdown(landscape, rows, background))
     return rows

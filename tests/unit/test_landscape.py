@@ -270,3 +270,15 @@ def test_slow_parts_are_told(rank, ends):
     rank(ends, progress=lambda *report: told.append(report))
     assert {stage for stage, _, _ in told} == {"comparing", "finding symmetry"}
     assert all(0 < done <= total for _, done, total in told)
+
+
+def test_a_landscape_is_a_table_in_a_notebook(finished):
+    landscape = finished.landscape
+    named = replace(landscape.minima[0], observed_form="<b>new</b>")
+    shown = replace(landscape, minima=(named, *landscape.minima[1:]))._repr_html_()
+    assert "&lt;b&gt;new&lt;/b&gt;" in shown
+    assert "<b>" not in shown
+    assert shown.count("<tr>") == 1 + sum(
+        place < 10 or bool(item.observed_form)
+        for place, item in enumerate(landscape.minima)
+    )

@@ -38,6 +38,7 @@ def quiet(stage: str, done: int, total: int) -> None:
 def folder(finished, tmp_path):
     for name in ("landscape.csv", "landscape.db", "conformers.json"):
         shutil.copy(finished.output / name, tmp_path / name)
+    shutil.copytree(finished.output / "structures", tmp_path / "structures")
     return tmp_path
 
 
@@ -107,8 +108,14 @@ def test_a_landscape_is_ranked_by_corrected_energies(source, tmp_path):
     assert "each left out and predicted" in text
     assert "csp reference check" in text  # nobody looked at cells
     assert (tmp_path / "ranking.png").read_bytes().startswith(b"\x89PNG")
+    diagnostics = json.loads((tmp_path / "ranking.json").read_text(encoding="utf-8"))
+    (level,) = diagnostics["levels"]
+    assert level["n_computed"] == len(level["ids"]) == len(level["energies"]) == 6
+    left_out = found.landscape.correction.steps[0].left_out
+    assert level["left_out"]["predicted"] == pytest.approx(left_out.means, abs=1e-4)
     write_no_ranking(tmp_path, "no energies")
     assert not (tmp_path / "ranking.csv").exists()
+    assert not (tmp_path / "ranking.json").exists()
     with pytest.raises(InputError, match="csp correct DIR"):
         read_ranking(tmp_path / "ranking.csv")
 

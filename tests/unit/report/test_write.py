@@ -6,6 +6,7 @@ from csp.report.tables import landscape_rows
 from csp.report.write import write_outputs
 
 FILES = [
+    "completeness.csv",
     "completeness.png",
     "landscape.csv",
     "landscape.db",
@@ -17,7 +18,9 @@ FILES = [
 
 def test_all_files_are_there_and_no_other(finished):
     names = sorted(path.name for path in finished.output.iterdir())
-    assert names == sorted([*FILES, "conformers.json", "store"])
+    assert names == sorted(
+        [*FILES, "conformers.json", "observed", "report.html", "store"]
+    )
 
 
 def test_the_rows_written_are_returned(finished, tmp_path):

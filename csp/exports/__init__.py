@@ -1,0 +1,1 @@
+"""A landscape for other programs and for print."""
