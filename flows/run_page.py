@@ -100,9 +100,12 @@ def show_results(folder: Path) -> None:
         text = folder / f"{name}.md"
         if text.exists():
             create_markdown_artifact(text.read_text(encoding="utf-8"), key=name)
-    create_link_artifact(
-        folder.absolute().as_uri(), key="folder", link_text=f"folder {folder}"
-    )
+    for path in (folder, folder / "report.html"):
+        create_link_artifact(
+            path.absolute().as_uri(),
+            key=path.suffix.lstrip(".") or "folder",
+            link_text=str(path),
+        )
 
 
 def run_name() -> str:
