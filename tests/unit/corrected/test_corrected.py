@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 
 from csp import runs, stages
 from csp.cli import build_app
-from csp.corrected.knowledge import chain_of, knowledge_of
+from csp.corrected.knowledge import chain_of, knowledge_of, known_level
 from csp.corrected.landscape import corrected, crystal_of, described
 from csp.corrected.loop import improved
 from csp.corrected.outputs import write_no_ranking, write_ranking
 from csp.corrected.tables import ranking_rows, read_ranking
 from csp.errors import InputError
 from csp.reference.calculation import Calculation, Cost
-from csp.reference.campaign import Campaign, Limits
+from csp.reference.campaign import Campaign, Limits, Tally
 from csp.reference.convergence import doubled_subject
 from csp.reference.engine import Energy, Failure, Reason
 from csp.reference.levels import built_in_levels, level_named
@@ -68,6 +68,41 @@ def record(source, campaign: Campaign, rows) -> None:
 
 def campaign_of(source) -> Campaign:
     return Campaign(source.folder, PBE, LEVELS)
+
+
+def test_the_known_level_is_the_one_that_builds_on_most(source):
+    assert known_level(source, LEVELS) is None
+    hybrid = level_named("pbe0-d4-qe", LEVELS)
+    record(source, Campaign(source.folder, level_named("pbe-d4", LEVELS), LEVELS), [0])
+    record(source, campaign_of(source), [0, 1, 2])
+    assert known_level(source, LEVELS) == PBE
+    record(source, Campaign(source.folder, hybrid, LEVELS), [0])
+    assert known_level(source, LEVELS) == hybrid
+
+
+def test_structures_may_be_computed_by_others_than_threads(source, folder):
+    """The loop asks for batches; who computes them is the caller's choice."""
+    batches = []
+
+    def compute(campaign, subjects, limits, progress):
+        batches.append([subject.id for subject in subjects])
+        rows = [
+            row
+            for row, item in enumerate(source.candidates)
+            if item.subject in subjects
+        ]
+        record(source, campaign, rows)
+        tally = Tally()
+        tally.computed.extend(campaign.results.find(item) for item in subjects)
+        return tally
+
+    limits = Limits(2, 1, 1.0)
+    found = improved(source, [campaign_of(source)], limits, quiet, compute)
+    chosen = [name for batch in batches for name in batch]
+    assert len(batches) > 1
+    assert len(chosen) == len(set(chosen))
+    assert set(chosen) <= {item.subject.id for item in source.candidates}
+    assert found.ending
 
 
 def test_what_was_not_computed_is_predicted(source):
