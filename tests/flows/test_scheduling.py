@@ -1,6 +1,7 @@
 """What the flows decide by themselves: who works, for how long, on what."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,13 +13,19 @@ import pytest
 from prefect.client.schemas.objects import TaskRun
 from prefect.states import Failed
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+from typer.testing import CliRunner
 
+import csp
+from csp.cli import build_app
 from csp.errors import InputError, MissingDependencyError, StoreError
 from csp.settings import Settings, load_settings
 from flows import runners
 from flows.asking import order_of, settings_of
 from flows.pieces import Pace, do, may_pass, n_workers_of
 from flows.predict import predict
+from flows.submit_commands import runs, submit
+
+SETTINGS = Path(csp.__file__).parents[1] / "data" / "oxalic_acid" / "landscape.toml"
 
 WATER = Settings.model_validate({"molecule": {"source": "O", "name": "water"}})
 
@@ -109,6 +116,40 @@ def test_settings_without_a_file_are_written_beside_the_results(tmp_path):
     assert load_settings(path) == WATER
     assert order[1:] == (str(tmp_path / "out"), ("packing.seed=2",))
     assert order_of("", WATER, str(tmp_path / "out"), ["packing.seed=2"]) == order
+
+
+@pytest.mark.parametrize("words", [["submit", str(SETTINGS)], ["runs"]])
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "need a Prefect server: .*PREFECT_API_URL"),
+        ("http://127.0.0.1:9/api", "no Prefect server answers at .*127.0.0.1:9"),
+    ],
+)
+def test_without_a_server_nothing_is_submitted(
+    monkeypatch, tmp_path, words, url, message
+):
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    options = ["--output", str(tmp_path / "run")] if words[0] == "submit" else []
+    app = build_app(None, (submit, runs))
+    result = CliRunner().invoke(app, [*words, *options])
+    assert result.exit_code == 2
+    assert re.search(message, result.stderr)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_only_prefect_knows_other_runners(tmp_path):
+    words = ["run", str(SETTINGS), "--output", str(tmp_path / "run"), "--no-prefect"]
+    app = build_app(None)
+    result = CliRunner().invoke(app, [*words, "--set", "run.runner=dask"])
+    assert result.exit_code == 2
+    assert "run.runner = 'dask' needs Prefect" in result.stderr
+
+
+@pytest.mark.parametrize("runner", ["thread", "tcp://host", "dask:2", "http://h:1"])
+def test_a_runner_that_does_not_exist_is_refused(runner):
+    with pytest.raises(InputError, match=r"run\.runner"):
+        load_settings(SETTINGS, [f"run.runner={runner}"])
 
 
 @pytest.mark.parametrize("given", [("", None), ("a.toml", WATER)])

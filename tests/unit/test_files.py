@@ -54,3 +54,19 @@ def test_unwritable_folder_is_named(tmp_path):
     (tmp_path / "results").write_text("a file where the folder should be")
     with pytest.raises(InputError, match=r"results cannot be written .*--output"):
         write_atomically(tmp_path / "results" / "landscape.csv", "x")
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_old_content_stays(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "file.txt"
+    write_atomically(path, "old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"file\.txt cannot be written .No space left"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["file.txt"]

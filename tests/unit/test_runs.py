@@ -194,3 +194,35 @@ def test_an_observed_form_of_other_numbers_is_refused(
     ):
         runs.open_run(dihydrate, tmp_path / "run", changes)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_a_newer_csp_is_refused(case, tmp_path):
+    run = runs.open_run(case, tmp_path / "run")
+    manifest = run.store.manifest()
+    run.store.claim({**manifest, "results_version": runs.RESULTS_VERSION + 1})
+    with pytest.raises(StoreError, match=r"newer csp .*update csp"):
+        runs.open_run(case, tmp_path / "run")
+
+
+def test_computed_conformers_are_computed_once_for_all_processes(
+    case, tmp_path, monkeypatch
+):
+    (known,) = runs.conformers_of(
+        runs.open_run(case), read_kinds(runs.open_run(case)), silent
+    )
+    text = case.read_text().replace('monomers = "monomers.json"', "")
+    (case.parent / "computed.toml").write_text(text)
+    run = runs.open_run(case.parent / "computed.toml", tmp_path / "run")
+    kinds, calls = read_kinds(run), []
+
+    def computed(*arguments):
+        calls.append(arguments)
+        return known
+
+    monkeypatch.setattr(runs, "gas_phase_conformers", computed)
+    (first,) = runs.conformers_of(run, kinds, silent)
+    (again,) = runs.conformers_of(run, kinds, silent)
+    assert len(calls) == 1
+    for one, other in zip(first.conformers, again.conformers, strict=True):
+        np.testing.assert_array_equal(one.molecule.positions, other.molecule.positions)
+        np.testing.assert_array_equal(one.multipoles.moments, other.multipoles.moments)
