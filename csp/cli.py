@@ -328,7 +328,7 @@ def _tell(search: "csp.search.Search", landscape: "csp.landscape.Landscape") -> 
     console.print(
         f"wrote report.html, report.md, landscape.csv, landscape.db, landscape.png and "
         f"structures/ to {escape(str(output))}\n"
-        f"next: open report.html in a browser, csp show {escape(str(output))} -n 50, "
+        f"next: csp show {escape(str(output))} -n 50, or open report.html, "
         f"or: ase db {escape(str(output / 'landscape.db'))} -c "
         "rank,space_group,lattice_energy_kj_per_mol",
         soft_wrap=True,

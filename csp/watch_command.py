@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.console import Group
 from rich.live import Live
@@ -70,12 +69,14 @@ def _view(folder: Path, now: "Snapshot") -> Group:
     if left is not None:
         rows.append(("time left", f"{left:.1f} h", "for the packings, at this rate"))
     if now.is_finished:
-        rows.append(("landscape", "written", f"open {folder / 'report.html'}"))
+        rows.append(("landscape", "written", "report.html shows it"))
     return Group(table_of(str(folder), ("", "", ""), rows), Text(), _histogram(now))
 
 
 def _histogram(now: "Snapshot") -> Text:
     """Refined minima by their energy above the lowest, a line a kJ/mol."""
+    import numpy as np
+
     if not len(now.refined):
         return Text("no refined minimum yet")
     above = now.refined - now.refined.min()

@@ -244,6 +244,7 @@ def test_progress_goes_to_the_error_stream(call, finished, copied):
         "settling",
         "comparing settled minima",
         "finding symmetry",
+        "comparing for the report",
     ]
     pieces = len(list(copied.glob("store/relaxed/*-00000000-*")))
     assert lines[0] == f"packings, round 1 {pieces}/{pieces}"

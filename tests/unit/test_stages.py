@@ -492,6 +492,7 @@ def test_stages_are_told_in_their_order(case, tmp_path):
         "settling",
         "comparing settled minima",
         "finding symmetry",
+        "comparing for the report",
     ]
     last = {stage: (done, total) for stage, done, total in told}
     assert all(done == total > 0 for done, total in last.values())

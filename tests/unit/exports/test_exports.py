@@ -1,7 +1,6 @@
 """Exports are read back by other programs as the same crystals."""
 
 import csv
-import io
 import shutil
 
 import numpy as np
@@ -89,7 +88,7 @@ def test_cif_and_res_are_read_by_pymatgen(folder, level):
     wanted = lowest(folder, level)
     target, number = write_export(folder, "cif", choice, folder / "out.cif")
     assert number == TOP
-    parser = CifParser(io.StringIO(target.read_text(encoding="utf-8")))
+    parser = CifParser.from_str(target.read_text(encoding="utf-8"))
     read = parser.parse_structures(primitive=False)
     assert len(read) == TOP
     target, _ = write_export(folder, "res", choice, None)
