@@ -111,12 +111,13 @@ class Site:
         address = f"tcp://127.0.0.1:{port}"
         dask = (sys.executable, "-m", "distributed.cli.dask_scheduler")
         words = ("--port", str(port), "--no-dashboard", "--host", "127.0.0.1")
-        self.start("scheduler", *dask, *words)
+        self.start("scheduler", *dask, *words, "--preload", "flows.reference")
         for index in range(n_workers):
             self.start(
                 f"dask-{index}",
                 *(sys.executable, "-m", "distributed.cli.dask_worker", address),
                 *("--nthreads", "1", "--no-nanny", "--no-dashboard"),
+                *("--preload", "flows.reference"),
                 *("--local-directory", str(self.folder / "dask")),
             )
         return address
