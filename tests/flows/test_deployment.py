@@ -310,7 +310,7 @@ def test_a_killed_dask_worker_changes_nothing(site, expected, tmp_path):
     address = site.start_dask(3)
     output = tmp_path / "run"
     process = site.submit(output, f"run.runner={address}")
-    wait_for(lambda: len(done_in(output, "relaxed")) >= 2, 120.0)
+    wait_for(lambda: len(done_in(output, "relaxed")) >= 2, 300.0)
     victim = site.started["dask-1"].pid
     site.kill("dask-1")
     text, _ = process.communicate(timeout=600.0)
@@ -333,7 +333,7 @@ def test_each_part_may_be_killed_and_the_same_command_goes_on(
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     output = tmp_path / "run"
     process = site.submit(output)
-    wait_for(lambda: len(done_in(output, "relaxed")) >= 2, 120.0)
+    wait_for(lambda: len(done_in(output, "relaxed")) >= 2, 300.0)
     before = done_in(output)
     if victim == "flow":
         for number in flow_processes():
