@@ -34,7 +34,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.strerror:
             why = f"{path} cannot be written ({error.strerror})"
             raise OSError(error.errno, why) from error
         raise

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from csp.cli import build_app
+from flows.submit_commands import runs, submit
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,7 +59,8 @@ def test_every_csp_command_of_the_readme_exists_with_its_options():
     assert len(calls) >= 3
     for call in calls:
         names = call[:2] if call[0] == "reference" else call[:1]
-        shown = CliRunner().invoke(build_app(None), [*names, "--help"])
+        app = build_app(None, (submit, runs))
+        shown = CliRunner().invoke(app, [*names, "--help"])
         assert shown.exit_code == 0, call
         for option in (word for word in call if word.startswith("--")):
             assert option in shown.output, (call, option)

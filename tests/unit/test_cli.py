@@ -115,13 +115,13 @@ def test_the_installed_command_completes_in_bash():
     assert "complete -o default -F _csp_completion csp" in result.stdout
     asked = {
         "_CSP_COMPLETE": "complete_bash",
-        "COMP_WORDS": "csp ru",
+        "COMP_WORDS": "csp mat",
         "COMP_CWORD": "1",
     }
     result = subprocess.run(
         [SCRIPT], env=os.environ | asked, capture_output=True, text=True, check=True
     )
-    assert result.stdout.split() == ["run"]
+    assert result.stdout.split() == ["match"]
 
 
 def test_help_comes_without_importing_what_is_slow():

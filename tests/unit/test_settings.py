@@ -22,6 +22,7 @@ KEYS = [(s, key) for s, model in SECTIONS.items() for key in model.model_fields]
 NUMBERS = (int, float)
 REQUIRED = {"molecule": {"source": "NC(N)=O", "name": "urea"}}
 OTHERS = {
+    "runner": "dask",
     "stop_when": "90 % of minima within 3 kJ/mol seen",
     "charge": 1,
     "independent": [1, 2],
@@ -143,7 +144,9 @@ def test_an_unknown_section_is_told_with_the_nearest_one(urea):
 
 
 def test_a_key_like_no_other_is_told_with_all_known_ones(urea):
-    with pytest.raises(InputError, match=r"run\.zzz: known here are workers, output"):
+    with pytest.raises(
+        InputError, match=r"run\.zzz: known here are workers, runner, output"
+    ):
         load_settings(urea, ["run.zzz=3"])
 
 

@@ -76,7 +76,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".db"
+        if path.is_file()
+        and path.suffix != ".db"
+        and path.name != "journal.jsonl"  # of times and processes
     }
 
 

@@ -213,7 +213,10 @@ def test_csp_correct_tells_the_ranking(source, folder, monkeypatch):
     content = json.loads(CliRunner().invoke(build_app(None), [*words, "--json"]).stdout)
     assert content["levels"][0]["n_computed"] == 8
     assert len(content["structures"]) == len(source.candidates)
-    missing = CliRunner().invoke(build_app(None), ["correct", str(folder)])
+    known = CliRunner().invoke(build_app(None), ["correct", str(folder)])
+    assert "Corrected landscape: pbe-d4-qe/production" in known.stdout
+    words = ["correct", str(folder), "--level", "pbe-d4-cp2k"]
+    missing = CliRunner().invoke(build_app(None), words)
     assert missing.exit_code == 2
     assert "too few to learn from" in missing.stderr.replace("\n", " ")
 

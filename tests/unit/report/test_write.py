@@ -19,7 +19,14 @@ FILES = [
 def test_all_files_are_there_and_no_other(finished):
     names = sorted(path.name for path in finished.output.iterdir())
     assert names == sorted(
-        [*FILES, "conformers.json", "observed", "report.html", "store"]
+        [
+            *FILES,
+            "conformers.json",
+            "journal.jsonl",
+            "observed",
+            "report.html",
+            "store",
+        ]
     )
 
 
