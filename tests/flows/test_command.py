@@ -23,7 +23,8 @@ TINY = (
 STOPPED = "stopped; nothing finished is lost: the same command goes on"
 PROGRESS = re.compile(
     r"(starting Prefect|(packings|refining), round \d+|settling|finding symmetry"
-    r"|describing|learning|comparing (first|full|settled) minima) \d+/\d+"
+    r"|describing|learning|comparing (first|full|settled) minima"
+    r"|comparing for the report) \d+/\d+"
 )
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,7 @@ def test_a_run_is_quiet_leaves_no_server_and_gives_what_a_plain_run_gives(comman
         "comparing settled minima",
         "finding symmetry",
         "describing",
+        "comparing for the report",
     ]
     assert "the lowest first" in output
     assert "reference energies" in output
@@ -194,7 +196,7 @@ def test_a_given_server_is_used_and_told_plain_values(command, given_server):
     with urllib.request.urlopen(request, timeout=30.0) as answer:
         (run,) = json.load(answer)
     assert run["state_name"] == "Completed"
-    settings_file, output, overrides = run["parameters"].values()
-    assert Path(settings_file).name == "landscape.toml"
-    assert output == str(command.output)
-    assert overrides == [word.removeprefix("--set=") for word in TINY]
+    parameters = run["parameters"]
+    assert Path(parameters["settings_file"]).name == "landscape.toml"
+    assert parameters["output"] == str(command.output)
+    assert parameters["overrides"] == [word.removeprefix("--set=") for word in TINY]
