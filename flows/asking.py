@@ -56,3 +56,8 @@ def settings_of(parameters: Mapping[str, Any]) -> Settings:
         if isinstance(settings, Settings)
         else Settings.model_validate(settings)
     )
+
+
+def tags_of(settings: Settings) -> list[str]:
+    """Tags of a run by which it is found again."""
+    return [settings.molecule.name, settings.packing.preset]

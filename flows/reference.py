@@ -6,7 +6,7 @@ what by the claims there, so that flows, commands and machines may work side by 
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from csp.corrected.loop import improved
 from csp.corrected.outputs import write_ranking
 from csp.journal import Journal
 from csp.records import Progress
+from csp.reference.calculation import Calculation
 from csp.reference.campaign import Campaign, Limits, Tally, machine_memory
 from csp.reference.levels import Level, level_named, read_levels
 from csp.reference.selection import Selection, selected
@@ -71,7 +72,7 @@ def _opened(place: Place) -> tuple[Source, Campaign, dict[str, Subject]]:
     retry_condition_fn=may_pass,
 )
 def calculate(
-    place: Place, subject: str, limits: Limits, left: float | None
+    place: Place, subject: str, limits: Limits, until: float | None
 ) -> dict[str, object] | None:
     """One calculation, in a process of its own; None if it was not this task's to do.
 
@@ -79,10 +80,10 @@ def calculate(
         place: Level and folder.
         subject: Id of the crystal or the molecule.
         limits: Of one calculation of many.
-        left: Wall seconds that are left of the budget.
+        until: When the budget ends, seconds since 1970, however late the task starts.
     """
     _, campaign, subjects = _opened(place)
-    ends = None if left is None else time.monotonic() + left
+    ends = None if until is None else time.monotonic() + until - time.time()
     found = campaign.one(subjects[subject], limits, ends)
     if found is None:
         return None
@@ -112,41 +113,44 @@ class Crew:
         progress: Progress,
     ) -> Tally:
         """Compute what is missing; what others compute meanwhile is waited for."""
-        begin = time.monotonic()
+        seconds = limits.budget_seconds
+        until = None if seconds is None else time.time() + seconds
         place = Place(self.place.folder, campaign.level.name, self.place.levels_file)
         retry = limits.retry_failed
         wanted = [s for s in subjects if not campaign.is_done(s, retry_failed=retry)]
         tally = Tally(n_known=len(subjects) - len(wanted))
+        progress(campaign.level.name, tally.n_known, len(subjects))
         while wanted:
-            left = _left(limits, begin)
-            self._round(place, campaign, wanted, (limits, left), tally)
-            progress(campaign.level.name, len(subjects) - len(wanted), len(subjects))
+            for known in self._computed(place, campaign, wanted, (limits, until)):
+                tally.computed.append(known)
+                n_done = tally.n_known + len(tally.computed)
+                progress(campaign.level.name, n_done, len(subjects))
             wanted = [s for s in wanted if not campaign.is_done(s)]
             claimed = [s for s in wanted if campaign.is_claimed(s)]
-            if not claimed or (left is not None and left <= 0.0):
+            if not claimed or (until is not None and time.time() > until):
                 break
             wanted = claimed
             time.sleep(_SECONDS_A_LOOK)
         tally.n_left = len(wanted)
         return tally
 
-    def _round(
+    def _computed(
         self,
         place: Place,
         campaign: Campaign,
         wanted: Sequence[Subject],
-        time_left: tuple[Limits, float | None],
-        tally: Tally,
-    ) -> None:
-        """Give every subject to a task once."""
-        limits, left = time_left
+        allowed: tuple[Limits, float | None],
+    ) -> Iterator[Calculation]:
+        """Give every subject to a task once; calculations as they end."""
+        limits, until = allowed
+        by_id = {subject.id: subject for subject in wanted}
         ended: SimpleQueue[PrefectFuture[dict[str, object] | None]] = SimpleQueue()
         for subject in wanted:
             parameters = {
                 "place": place,
                 "subject": subject.id,
                 "limits": limits,
-                "left": left,
+                "until": until,
             }
             self.runner.submit(calculate, parameters).add_done_callback(ended.put)
         for _ in wanted:
@@ -154,16 +158,9 @@ class Crew:
             if facts is None:
                 continue
             self.journal.write("reference energy", **facts)
-            (subject,) = [s for s in wanted if s.id == facts["id"]]
-            known = campaign.results.find(subject)
+            known = campaign.results.find(by_id[str(facts["id"])])
             if known is not None:
-                tally.computed.append(known)
-
-
-def _left(limits: Limits, begin: float) -> float | None:
-    if limits.budget_seconds is None:
-        return None
-    return limits.budget_seconds - (time.monotonic() - begin)
+                yield known
 
 
 class Choice(BaseModel):

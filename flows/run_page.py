@@ -23,7 +23,7 @@ from prefect.client.orchestration import get_client
 from csp.records import Progress
 from csp.report.tables import read_csv
 from csp.settings import Settings
-from flows.asking import settings_of
+from flows.asking import settings_of, tags_of
 from flows.server import IS_PRIVATE
 
 _SECONDS_A_LOOK = 5.0
@@ -124,8 +124,3 @@ def tag_run(settings: Settings) -> None:
         flow_run = UUID(str(runtime.flow_run.id))
         tags = {*runtime.flow_run.tags, *tags_of(settings)}
         client.update_flow_run(flow_run, tags=sorted(tags))
-
-
-def tags_of(settings: Settings) -> list[str]:
-    """Tags of a run by which it is found again."""
-    return [settings.molecule.name, settings.packing.preset]

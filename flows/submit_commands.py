@@ -61,6 +61,7 @@ def submit(
     """
     with explained():
         from csp.runs import open_run
+        from flows.asking import tags_of
 
         changes = tuple(overrides or ())
         run = open_run(settings_file, output, changes)  # refuses before it is queued
@@ -69,7 +70,7 @@ def submit(
             "output": str(run.output.absolute()),
             "overrides": list(changes),
         }
-        tags = [run.settings.molecule.name, run.settings.packing.preset]
+        tags = tags_of(run.settings)
         with _client() as client:
             flow_run = _submitted(client, deployment, parameters, tags)
             console.print(

@@ -1,7 +1,6 @@
 """The crystals of a benchmark: one folder each, made for one set of settings."""
 
 import hashlib
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from csp.benchmark.components import components_of, xyz_text
 from csp.conformers.graph import smiles_of
 from csp.errors import InputError
 from csp.files import write_atomically
+from csp.settings import toml_value
 
 OBSERVED = "observed.cif"
 SETTINGS = "settings.toml"
@@ -109,8 +109,8 @@ class Case:
             "conformers": "generate" if self.wishes.is_blind else "as_given",
         }
         lines = [f"# {command}", "", "[molecule]"]
-        lines += [f"{key} = {_toml(value)}" for key, value in molecule.items()]
-        observed = f"{{ {_toml(self.name)} = {_toml(OBSERVED)} }}"
+        lines += [f"{key} = {toml_value(value)}" for key, value in molecule.items()]
+        observed = f"{{ {toml_value(self.name)} = {toml_value(OBSERVED)} }}"
         lines += ["", "[landscape]", f"observed = {observed}"]
         return {**files, SETTINGS: "\n".join(lines) + "\n"}
 
@@ -174,8 +174,3 @@ def _content(file: Path) -> bytes:
             f"{file} cannot be read ({error.strerror}): correct its permissions or "
             "remove it"
         ) from error
-
-
-def _toml(value: object) -> str:
-    """A text, a number or a list of these as it stands in a TOML file."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
