@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_masses
+from ase.data import atomic_masses, chemical_symbols
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
+from pymatgen.io.cif import CifWriter
 
 from csp.arrays import AtomicNumbers, Cell, Indices, Positions, read_only
-from csp.geometry import volume
+from csp.geometry import parameters_from_cell, volume
 from csp.units import GRAMS_PER_CM3_PER_DALTON_PER_ANGSTROM3
+from csp.viewing.scene import framed, scene
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,3 +70,14 @@ class Crystal:
             coords_are_cartesian=True,
             to_unit_cell=True,
         )
+
+    def _repr_html_(self) -> str:
+        """The unit cell in three dimensions, for notebooks; works offline."""
+        lengths = parameters_from_cell(self.cell)
+        caption = (
+            f"a, b, c = {', '.join(f'{value:.2f}' for value in lengths[:3])} Å; "
+            f"α, β, γ = {', '.join(f'{value:.1f}' for value in lengths[3:])}°; "
+            f"{self.n_formula_units} formula units; {self.density:.3f} g/cm³"
+        )
+        symbols = {chemical_symbols[number] for number in self.atomic_numbers}
+        return framed(scene(str(CifWriter(self.to_pymatgen())), symbols, caption))

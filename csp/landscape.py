@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 
 from csp.arrays import CellParameters, Indices, Scalars
 from csp.comparison.duplicates import Candidate, unique
@@ -19,6 +18,7 @@ from csp.packing.completeness import Completeness, estimate_completeness
 from csp.packing.expansion import crystal_of
 from csp.potentials.bodies import FormulaUnit
 from csp.records import Progress, Relaxation, Status
+from csp.viewing.tables import html_table
 
 _SHOWN = 10
 """Structures of a landscape in a notebook."""
@@ -118,16 +118,10 @@ class Landscape:
             for place, item in enumerate(self.minima, start=1)
             if place <= _SHOWN or item.observed_form
         ]
-        head = "".join(f"<th>{name}</th>" for name in _HEADINGS)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{escape(cell)}</td>" for cell in self._cells(place, item))
-            + "</tr>"
-            for place, item in shown
-        )
-        return (
-            f"<table><caption>{len(self.minima)} distinct minima, the lowest first"
-            f"</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return html_table(
+            f"{len(self.minima)} distinct minima, the lowest first",
+            _HEADINGS,
+            (self._cells(place, item) for place, item in shown),
         )
 
     def _cells(self, place: int, item: Minimum) -> tuple[str, ...]:

@@ -151,6 +151,19 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
         ) from error
     for override in overrides:
         _apply(table, override)
+    return checked(table, f"in {path}: ")
+
+
+def checked(table: Mapping[str, Any], where: str = "") -> Settings:
+    """Settings from sections of keys and values.
+
+    Args:
+        table: As in a settings file.
+        where: Said before what is wrong.
+
+    Raises:
+        InputError: In one sentence for each mistake: what, value, bound, remedy.
+    """
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
@@ -160,7 +173,7 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> Settings:
             for mistake in mistakes
             if not any(_is_inside(other["loc"], mistake["loc"]) for other in mistakes)
         ]
-        raise InputError(f"in {path}: " + "; ".join(sentences)) from error
+        raise InputError(where + "; ".join(sentences)) from error
 
 
 def _apply(table: dict[str, Any], override: str) -> None:

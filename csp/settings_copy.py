@@ -1,9 +1,11 @@
 """Settings as a file of their own, that means the same wherever it lies."""
 
+import hashlib
 from pathlib import Path
 
 from csp.conformers.reading import is_file_name
 from csp.conformers.settings import MoleculeSettings
+from csp.files import write_atomically
 from csp.settings import Settings, toml_value
 
 
@@ -68,3 +70,18 @@ def settings_text(settings: Settings) -> str:
         lines += [f"{key} = {toml_value(value)}" for key, value in values.items()]
         lines.append("")
     return "\n".join(lines)
+
+
+def kept(settings: Settings, folder: Path) -> Path:
+    """Settings that came without a file, written into the output folder of their run.
+
+    Args:
+        settings: Whose paths are relative to where the process works.
+        folder: Where to; the name of the file tells it apart from other settings.
+    """
+    text = settings_text(anchored(settings, Path.cwd()))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    path = folder / f"settings-{digest}.toml"
+    if not path.exists():
+        write_atomically(path, text)
+    return path

@@ -1,14 +1,12 @@
 """What a flow run is asked for: a settings file, or settings as a form is filled in."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from csp.errors import InputError
-from csp.files import write_atomically
 from csp.settings import Settings, load_settings
-from csp.settings_copy import anchored, settings_text
+from csp.settings_copy import kept
 from flows.pieces import Order
 
 
@@ -37,12 +35,7 @@ def order_of(
         folder = Path(output or load_settings(path, changes).run.output)
         return str(path), str(folder.absolute()), changes
     folder = Path(output or settings.run.output).absolute()
-    text = settings_text(anchored(settings, Path.cwd()))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    path = folder / f"settings-{digest}.toml"
-    if not path.exists():
-        write_atomically(path, text)
-    return str(path), str(folder), changes
+    return str(kept(settings, folder)), str(folder), changes
 
 
 def settings_of(parameters: Mapping[str, Any]) -> Settings:

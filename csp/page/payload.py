@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ase.data import atomic_numbers, covalent_radii
-from ase.data.vdw_alvarez import vdw_radii
+from ase.data import atomic_numbers
 from pymatgen.analysis.diffraction.xrd import ATOMIC_SCATTERING_PARAMS, WAVELENGTHS
 
 from csp.arrays import Scalars
@@ -17,9 +16,8 @@ from csp.comparison import powder
 from csp.packing.accumulation import Accumulation
 from csp.page.data import ReportData, Structure
 from csp.report.tables import printed_symbols
+from csp.viewing.elements import radii_of
 
-_UNKNOWN_RADIUS = 2.0
-"""Of van der Waals, where none is tabulated, Å."""
 _LANDSCAPE = {
     "id": "id",
     "group": "space_group",
@@ -73,7 +71,7 @@ def payload(data: ReportData) -> dict[str, Any]:
         "overlays": _overlays(data),
         "diagnostics": data.diagnostics,
         "completeness": [_curve(curve) for curve in data.completeness],
-        "elements": _radii(_elements_of(data)),
+        "elements": radii_of(_elements_of(data)),
         "powder": _powder(_elements_of(data)),
     }
 
@@ -159,20 +157,6 @@ def _finite(values: Scalars) -> list[float | None]:
 def _elements_of(data: ReportData) -> list[str]:
     """Symbols of the elements of all structures."""
     return sorted(set().union(*(_elements(item.cif) for item in data.structures)))
-
-
-def _radii(elements: Sequence[str]) -> dict[str, dict[str, float | int]]:
-    """Atomic number, and covalent and van der Waals radii, Å."""
-    found: dict[str, dict[str, float | int]] = {}
-    for symbol in elements:
-        number = atomic_numbers[symbol]
-        radius = float(vdw_radii[number])
-        found[symbol] = {
-            "number": number,
-            "covalent": round(float(covalent_radii[number]), 3),
-            "vdw": _UNKNOWN_RADIUS if math.isnan(radius) else round(radius, 3),
-        }
-    return found
 
 
 def _powder(elements: Sequence[str]) -> dict[str, Any]:

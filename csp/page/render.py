@@ -1,8 +1,6 @@
 """A report's data as one HTML file, everything in it."""
 
 import json
-from functools import cache
-from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -10,14 +8,12 @@ from markupsafe import Markup
 from csp.page.data import ReportData
 from csp.page.payload import packed, payload
 from csp.page.sections import html_of
+from csp.viewing import inlined
+from csp.viewing.inlined import inline, text_of
 
-LIBRARIES = ("3Dmol-min.js", "echarts.min.js")
-"""Of others, as they were published; see the README beside them."""
 SCRIPTS = (
     "core.js",
-    "crystal.js",
     "powder.js",
-    "viewer.js",
     "landscape.js",
     "structure.js",
     "table.js",
@@ -25,7 +21,9 @@ SCRIPTS = (
     "curves.js",
     "main.js",
 )
-"""In the order in which they build on one another."""
+"""In the order in which they build on one another, after those that draw crystals."""
+_LIBRARY = "vendor/echarts.min.js"
+_PACKAGE = "csp.page"
 _TEMPLATE = "page.html.jinja"
 
 
@@ -48,27 +46,22 @@ def html(data: ReportData) -> str:
                 for section in data.sections
             ],
             settings=json.dumps(dict(data.settings), ensure_ascii=False, indent=1),
-            style=_inline("style.css"),
-            libraries=[_inline(f"vendor/{name}") for name in LIBRARIES],
-            scripts=[_inline(name) for name in SCRIPTS],
+            style=inline(_PACKAGE, "style.css"),
+            libraries=[
+                inline("csp.viewing", inlined.LIBRARY),
+                inline(_PACKAGE, _LIBRARY),
+            ],
+            scripts=[
+                *(inline("csp.viewing", name) for name in inlined.SCRIPTS),
+                *(inline(_PACKAGE, name) for name in SCRIPTS),
+            ],
         )
     )
 
 
-@cache
-def _asset(name: str) -> str:
-    return (files("csp.page") / "assets" / name).read_text(encoding="utf-8")
-
-
-def _inline(name: str) -> Markup:
-    """A file of the page's own that stands inside its script or style element."""
-    text = _asset(name).replace("</script", r"<\/script").replace("<!--", r"<\!--")
-    return Markup(text)
-
-
 def _environment() -> Environment:
     return Environment(
-        loader=FunctionLoader(_asset),
+        loader=FunctionLoader(lambda name: text_of(_PACKAGE, name)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,6 +1,7 @@
 "use strict";
-/* What all parts share: the data, the state of the page, elements, colours. */
-const Csp = { data: null, state: {}, listeners: {} };
+/* What the parts of the page share: its data and state, numbers, charts. */
+Csp.state = {};
+Csp.listeners = {};
 
 /** The data of the page: base64 of deflated JSON. */
 Csp.unpack = async (text) => {
@@ -15,20 +16,6 @@ Csp.set = (key, value) => {
   for (const listen of Csp.listeners[key] || []) listen(value);
 };
 Csp.on = (key, listen) => (Csp.listeners[key] ||= []).push(listen);
-
-Csp.byId = (id) => document.getElementById(id);
-
-/** An element; text of the data is set as text, never as HTML. */
-Csp.element = (tag, attributes = {}, ...children) => {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value !== null) made.setAttribute(name, value);
-  }
-  made.append(...children.filter((child) => child !== null));
-  return made;
-};
 
 /** A number with a true minus sign. */
 Csp.number = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
@@ -48,8 +35,6 @@ Csp.shapes = [
   "M4.2 .5h3.6v3.7h3.7v3.6H7.8v3.7H4.2V7.8H.5V4.2h3.7z", "M6 11.5 .5 1h11z", "M6 2.2a3.8 3.8 0 1 0 .01 0z",
 ];
 Csp.symbol = (k) => `path://${Csp.shapes[k]}`;
-Csp.isDark = () => document.documentElement.dataset.theme === "dark";
-Csp.colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** A step of cividis, from 0 to 1. */
 Csp.cividis = (part) => {
@@ -127,3 +112,16 @@ Csp.step = (by) => {
   const place = order.indexOf(Csp.state.selected) + by;
   if (place >= 0 && place < order.length) Csp.set("selected", order[place]);
 };
+
+/** The crystal of structure i or of an observed form by its name; kept once read. */
+Csp.crystalOf = (() => {
+  const known = new Map();
+  return (key) => {
+    if (!known.has(key)) {
+      const text = typeof key === "number" ? Csp.data.cifs[key] : Csp.data.observed.find((form) => form.name === key).cif;
+      if (known.size > 60) known.clear();
+      known.set(key, Csp.crystal.read(text));
+    }
+    return known.get(key);
+  };
+})();

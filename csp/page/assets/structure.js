@@ -7,36 +7,12 @@ Csp.structure = (() => {
 
   function draw({ keepView = false } = {}) {
     if (!viewer) return;
-    const crystal = Csp.crystalOf(Csp.state.selected);
-    const molecules = Csp.viewer.extent(crystal, Csp.byId("extent").value);
     const view = viewer.getView();
-    viewer.removeAllModels();
-    viewer.removeAllShapes();
-    viewer.removeAllLabels();
-    Csp.viewer.addMolecules(viewer, molecules, { spacefill: shown.spacefill });
-    if (shown.hbonds && !shown.spacefill) Csp.viewer.addBonds(viewer, bondsOf(crystal, molecules), Csp.colour("accent"));
-    if (shown.edges) Csp.viewer.addCell(viewer, crystal.cell);
+    const { spin, ...parts } = shown;
+    Csp.viewer.show(viewer, Csp.crystalOf(Csp.state.selected), { ...parts, extent: Csp.byId("extent").value });
     if (keepView) viewer.setView(view);
-    else {
-      viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
-      viewer.zoomTo();
-      Csp.viewer.lookAlong(viewer, crystal.cell, 1);
-      viewer.rotate(12, "y");
-      viewer.rotate(10, "x");
-      viewer.zoom(1.15);
-    }
     viewer.render();
-    viewer.spin(shown.spin ? "y" : false, 0.5);
-  }
-
-  /** Hydrogen bonds of what is shown, and to the molecules just outside of one cell. */
-  function bondsOf(crystal, molecules) {
-    if (molecules.length > crystal.molecules.length || molecules.length === 1) return Csp.crystal.hydrogenBonds(molecules);
-    const reach = Math.max(...crystal.parameters.slice(0, 3)) + 6;
-    const near = Csp.crystal.around(crystal, Csp.crystal.mean(molecules.map((m) => m.centre)), reach);
-    const isSame = (bond, m) => m.points.some((p) => Csp.crystal.norm(Csp.crystal.minus(p, bond.end)) < 1e-3);
-    return Csp.crystal.hydrogenBonds(molecules, near)
-      .filter((bond) => !molecules.some((m) => isSame(bond, m) && m.points.some((p) => Csp.crystal.norm(Csp.crystal.minus(p, bond.start)) < 1e-3)));
+    viewer.spin(spin ? "y" : false, 0.5);
   }
 
   function facts(item) {

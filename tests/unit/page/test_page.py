@@ -22,7 +22,6 @@ from csp.page.write import write_observed, write_page
 from csp.report.completeness_table import completeness_csv, read_completeness
 from csp.report.tables import read_csv
 
-ASSETS = Path(csp.__file__).parent / "page" / "assets"
 DATA = Path(__file__).parents[3] / "data" / "oxalic_acid"
 EVIL = (
     '<script>alert("x")</script><img src="http://example.org/a.png" onerror=alert(1)>'
@@ -252,16 +251,19 @@ def test_observed_forms_that_are_no_longer_named_are_removed(finished, tmp_path)
     assert [path.name for path in (tmp_path / "observed").iterdir()] == ["beta.cif"]
 
 
-def test_libraries_are_as_they_were_published_with_their_licences():
-    table = (ASSETS / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("package", ["page", "viewing"])
+def test_libraries_are_as_they_were_published_with_their_licences(package):
+    assets = Path(csp.__file__).parent / package / "assets"
+    table = (assets / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"\| `(vendor/\S+\.js)` .* `([0-9a-f]{64})` \|", table)
+    assert rows
     assert {name for name, _ in rows} == {
-        f"vendor/{path.name}" for path in (ASSETS / "vendor").glob("*.js")
+        f"vendor/{path.name}" for path in (assets / "vendor").glob("*.js")
     }
     for name, digest in rows:
-        assert hashlib.sha256((ASSETS / name).read_bytes()).hexdigest() == digest
+        assert hashlib.sha256((assets / name).read_bytes()).hexdigest() == digest
     for name in re.findall(r"`(vendor/\S+\.txt)`", table):
-        assert (ASSETS / name).stat().st_size > 100
+        assert (assets / name).stat().st_size > 100
 
 
 @pytest.mark.parametrize(

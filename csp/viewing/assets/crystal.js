@@ -229,16 +229,3 @@ Csp.crystal = (() => {
 
   return { read, block, around, moved, hydrogenBonds, contacts, cartesian, add, minus, dot, norm, mean };
 })();
-
-/** The crystal of structure i or of an observed form by its name; kept once read. */
-Csp.crystalOf = (() => {
-  const known = new Map();
-  return (key) => {
-    if (!known.has(key)) {
-      const text = typeof key === "number" ? Csp.data.cifs[key] : Csp.data.observed.find((form) => form.name === key).cif;
-      if (known.size > 60) known.clear();
-      known.set(key, Csp.crystal.read(text));
-    }
-    return known.get(key);
-  };
-})();

@@ -107,6 +107,33 @@ Csp.viewer = (() => {
     };
     return Csp.crystal.block(crystal, 2).filter((m) => fractional(m.centre).every((value) => value > -edge && value < 1 + edge));
   }
+  /** Hydrogen bonds of what is shown, and to the molecules just outside of one cell. */
+  function bondsOf(crystal, molecules) {
+    if (molecules.length > crystal.molecules.length || molecules.length === 1) return Csp.crystal.hydrogenBonds(molecules);
+    const reach = Math.max(...crystal.parameters.slice(0, 3)) + 6;
+    const near = Csp.crystal.around(crystal, Csp.crystal.mean(molecules.map((m) => m.centre)), reach);
+    const isSame = (bond, m) => m.points.some((p) => Csp.crystal.norm(Csp.crystal.minus(p, bond.end)) < 1e-3);
+    return Csp.crystal.hydrogenBonds(molecules, near)
+      .filter((bond) => !molecules.some((m) => isSame(bond, m) && m.points.some((p) => Csp.crystal.norm(Csp.crystal.minus(p, bond.start)) < 1e-3)));
+  }
+
+  /** A crystal in place of what was there, seen nearly along b. */
+  function show(viewer, crystal, { extent: which, hbonds, edges, spacefill }) {
+    const molecules = extent(crystal, which);
+    viewer.removeAllModels();
+    viewer.removeAllShapes();
+    viewer.removeAllLabels();
+    addMolecules(viewer, molecules, { spacefill });
+    if (hbonds && !spacefill) addBonds(viewer, bondsOf(crystal, molecules), Csp.colour("accent"));
+    if (edges) addCell(viewer, crystal.cell);
+    viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
+    viewer.zoomTo();
+    lookAlong(viewer, crystal.cell, 1);
+    viewer.rotate(12, "y");
+    viewer.rotate(10, "x");
+    viewer.zoom(1.15);
+  }
+
   /** The n molecules whose centres are nearest to a point. */
   function cluster(crystal, centre, n) {
     for (let reach = 8; ; reach += 4) {
@@ -115,5 +142,5 @@ Csp.viewer = (() => {
     }
   }
 
-  return { create, addMolecules, addBonds, addCell, lookAlong, recolour, extent, cluster };
+  return { create, show, addMolecules, addBonds, addCell, lookAlong, recolour, cluster };
 })();

@@ -1,0 +1,1 @@
+"""What notebooks and pages show: crystals in three dimensions, tables."""
