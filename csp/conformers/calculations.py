@@ -20,7 +20,7 @@ from csp.errors import ConvergenceError
 from csp.files import write_atomically
 from csp.molecule import ElectrostaticPotential, Molecule, Multipoles
 
-VERSION = "1"
+VERSION = "2"
 """Raise when an algorithm of this package changes a number."""
 
 AnyLevel = TypeVar("AnyLevel", Level, MultipoleLevel)

@@ -24,6 +24,10 @@ from csp.units import ANGSTROM_PER_BOHR
 GRID_LEVEL = 4
 """Integration grid; relative energies differ by 0.002 kJ/mol from those of level 5."""
 
+WALK_GRID_LEVEL = 2
+"""While a geometry is optimised: gradients of paracetamol at PBE0/def2-SVP differ by
+1.6e-5 hartree/bohr (rms) from those of level 4, and a step takes 0.4 of the time."""
+
 SCF_TOLERANCE_HARTREE = 1.0e-9
 FITTING_BASIS = "def2-universal-jkfit"
 """Density fitting changes relative energies of oxalic acid by 0.006 kJ/mol."""
@@ -63,7 +67,9 @@ def converged_field(molecule: Molecule, level: Level) -> Any:  # noqa: ANN401
     return field
 
 
-def unsolved_field(molecule: Molecule, level: Level) -> Any:  # noqa: ANN401
+def unsolved_field(
+    molecule: Molecule, level: Level, grid_level: int = GRID_LEVEL
+) -> Any:  # noqa: ANN401
     """A PySCF ``RKS`` object with density fitting, before any iteration."""
     check_closed_shell(molecule)
     _check_functional(level)
@@ -91,7 +97,7 @@ def unsolved_field(molecule: Molecule, level: Level) -> Any:  # noqa: ANN401
     if level.dispersion != "none":
         field.disp = level.dispersion
         _check_dispersion(field, level)
-    field.grids.level = GRID_LEVEL
+    field.grids.level = grid_level
     field.conv_tol = SCF_TOLERANCE_HARTREE
     return field
 

@@ -15,6 +15,7 @@ from rdkit.Chem import rdMolTransforms
 
 from csp.arrays import Positions, Scalars
 from csp.conformers.density_functional import (
+    WALK_GRID_LEVEL,
     converged_field,
     quiet_scratch,
     unsolved_field,
@@ -63,7 +64,8 @@ def optimised(molecule: Molecule, level: Level) -> GasPhaseMinimum:
     A gradient cannot leave a plane or an axis of symmetry that the start has, so a
     planar start could end on a saddle point. Every start is therefore made
     unsymmetrical first: each rotor turned by 10° to a random side and each atom
-    moved by 0.02 Å (seeded by the start itself). No Hessian is computed.
+    moved by 0.02 Å (seeded by the start itself). No Hessian is computed. The way down
+    is taken on a coarser integration grid than the energy at its end.
 
     Raises:
         InputError: If the level does not exist or the molecule is a radical.
@@ -114,10 +116,11 @@ class _PySCFEngine(geometric.engine.Engine):  # type: ignore[misc]
         """Energy (hartree) and gradient (hartree/bohr) at ``coords`` (bohr)."""
         del dirname
         positions = coords.reshape(-1, 3) * ANGSTROM_PER_BOHR
-        field = unsolved_field(self._molecule.at(positions), self._level)
+        molecule = self._molecule.at(positions)
+        field = unsolved_field(molecule, self._level, WALK_GRID_LEVEL)
         field.kernel(dm0=self._density)
         if not field.converged:
-            field = converged_field(self._molecule.at(positions), self._level)
+            field = converged_field(molecule, self._level)
         self._density = field.make_rdm1()
         gradient = field.nuc_grad_method().kernel()
         return {"energy": float(field.e_tot), "gradient": np.ravel(gradient)}
