@@ -14,9 +14,10 @@ from csp.terminal import console, explained, table_of
 if TYPE_CHECKING:
     from csp.watching import Snapshot
 
-_BINS = 20
-_WIDTH = 50
-_BLOCKS = " ▏▎▍▌▋▊▉█"
+_WINDOW = 20.0
+"""Energies shown above the lowest, kJ/mol."""
+_SIZE = (60, 17)
+"""Letters in a line, and lines, of the picture."""
 
 
 def watch(
@@ -29,11 +30,11 @@ def watch(
     *,
     once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
 ) -> None:
-    """Watch a landscape fill: relaxations, failures by reason, rate, time left.
+    """Watch a landscape fill: relaxations, failures by reason, rate, completeness.
 
     Reads the run's store and changes nothing; may be started and stopped at any time,
-    on any machine that sees the folder. Ends when the landscape is written. How
-    complete the search is, is reckoned when a round ends and stands in report.html.
+    on any machine that sees the folder. Ends when the landscape is written. The picture
+    and how complete the search is are those of the rounds that have ended.
     """
     with explained():
         from csp.watching import Watch
@@ -70,23 +71,36 @@ def _view(folder: Path, now: "Snapshot") -> Group:
         rows.append(("time left", f"{left:.1f} h", "for the packings, at this rate"))
     if now.is_finished:
         rows.append(("landscape", "written", "report.html shows it"))
-    return Group(table_of(str(folder), ("", "", ""), rows), Text(), _histogram(now))
+    table = table_of(str(folder), ("", "", ""), rows)
+    return Group(table, Text(), _landscape(now), _completeness(now))
 
 
-def _histogram(now: "Snapshot") -> Text:
-    """Refined minima by their energy above the lowest, a line a kJ/mol."""
-    import numpy as np
+def _landscape(now: "Snapshot") -> Text:
+    """Distinct minima of the ended rounds: energy against volume, dense ones left."""
+    from csp.viewing.braille import dots
 
-    if not len(now.refined):
-        return Text("no refined minimum yet")
-    above = now.refined - now.refined.min()
-    counts, _ = np.histogram(above, bins=np.arange(_BINS + 1.0))
-    most = max(int(counts.max()), 1)
-    text = Text("refined minima above the lowest, kJ/mol (duplicates counted)\n")
-    for low, number in enumerate(counts.tolist()):
-        eighths = round(8 * _WIDTH * number / most)
-        bar = "█" * (eighths // 8) + _BLOCKS[eighths % 8].strip()
-        text.append(f"{low:3d}–{low + 1:<3d}")
-        text.append(bar, style="cyan")
-        text.append(f" {number}\n" if number else "\n")
+    rounds = now.rounds
+    if not len(rounds.energies):
+        return Text("no round has ended yet")
+    above = rounds.energies - rounds.energies.min()
+    shown = above <= _WINDOW
+    low, high = rounds.volumes[shown].min(), rounds.volumes[shown].max()
+    across = (rounds.volumes - low) / max(high - low, 1e-9)
+    lines = dots(across[shown], above[shown] / _WINDOW, _SIZE)
+    text = Text(f"{shown.sum()} distinct minima of {rounds.n_rounds} rounds\n")
+    for index, line in enumerate(lines):
+        energy = _WINDOW * (1.0 - index / (len(lines) - 1))
+        label = f"{energy:4.0f} " if index % 4 == 0 else "     "
+        text.append(label).append(f"{line}\n", style="cyan")
+    width = _SIZE[0] - 8
+    text.append(f"     {low:<8.1f}{'Å³ a molecule':^{width - 8}}{high:>8.1f}\n")
+    text.append("     kJ/mol above the lowest, against volume\n")
     return text
+
+
+def _completeness(now: "Snapshot") -> Text:
+    """How complete the ended rounds say the search is."""
+    from csp.report.completeness_text import completeness_sentences
+
+    sentences = completeness_sentences(now.rounds.completeness)
+    return Text("".join(f"{sentence}\n" for sentence in sentences))

@@ -9,11 +9,37 @@ import numpy as np
 
 from csp.arrays import Scalars, read_only
 from csp.errors import InputError, StoreError
-from csp.records import Status
+from csp.geometry import volume
+from csp.packing.completeness import Completeness, estimate_completeness
+from csp.packing.occupation import SEPARATOR
+from csp.records import Relaxation, Status
+from csp.spacegroups import space_group
 from csp.store import Row, Store
 
 _RECENT = 300.0
 """Work of so many seconds makes a rate."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Rounds:
+    """The distinct minima of the rounds of a search that have ended.
+
+    Attributes:
+        n_rounds: How many have.
+        energies: Of the distinct minima, kJ/mol per formula unit.
+        volumes: Of their cells, for each molecule, Å³.
+        completeness: What they say of the minima not seen, by the draws that ended in a
+            minimum; empty before the first round has ended.
+    """
+
+    n_rounds: int
+    energies: Scalars
+    volumes: Scalars
+    completeness: tuple[Completeness, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "energies", read_only(self.energies))
+        object.__setattr__(self, "volumes", read_only(self.volumes))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -27,6 +53,7 @@ class Snapshot:
         n_unrefined: Refinements that came to no minimum.
         n_settled: Minima that were tested by their Hessian.
         rate: First relaxations and refinements an hour, lately.
+        rounds: What the rounds that have ended came to.
         is_finished: Whether the landscape is written.
     """
 
@@ -36,6 +63,7 @@ class Snapshot:
     n_unrefined: int
     n_settled: int
     rate: float
+    rounds: Rounds
     is_finished: bool
 
     def __post_init__(self) -> None:
@@ -67,6 +95,7 @@ class Watch:
         self._refined: dict[str, list[float]] = {}
         self._settled: dict[str, int] = {}
         self._n_unrefined = 0
+        self._rounds = Rounds(0, np.empty(0), np.empty(0), ())
         self._work: list[tuple[float, int]] = []
 
     def look(self, now: float) -> Snapshot:
@@ -96,6 +125,7 @@ class Watch:
             n_unrefined=self._n_unrefined,
             n_settled=sum(self._settled.values()),
             rate=3600.0 * sum(n for _, n in recent) / seconds,
+            rounds=self._rounds,
             is_finished=(self._folder / "landscape.csv").exists(),
         )
 
@@ -110,6 +140,32 @@ class Watch:
             self._n_unrefined += len(rows) - len(good)
         for name, rows in self._new("settled", self._settled):
             self._settled[name] = len(rows)
+        self._read_rounds()
+
+    def _read_rounds(self) -> None:
+        """The lists of minima of the rounds, if another one has ended."""
+        folders = sorted(
+            self._store.folder.glob("rounds-*"), key=lambda path: path.stat().st_mtime
+        )
+        if not folders:
+            return
+        source = folders[-1].name
+        ended = sorted(path.name for path in (folders[-1] / "full").glob("*-members*"))
+        if len(ended) == self._rounds.n_rounds:
+            return
+        first: Row = {}
+        full: Row = {}
+        minima: list[Relaxation] = []
+        try:
+            for index in range(len(ended)):
+                for kind, founders in (("first", first), ("full", full)):
+                    (joined,) = self._store.read(f"{source}/{kind}/{index:03d}-members")
+                    founders |= joined
+                rows = self._store.read(f"{source}/full/{index:03d}")
+                minima += map(Relaxation.from_row, rows)
+        except (StoreError, FileNotFoundError):
+            return  # being written
+        self._rounds = _rounds(len(ended), minima, first, full)
 
     def _new(self, kind: str, known: object) -> Iterator[tuple[str, list[Row]]]:
         """Pieces of a kind that were not read yet; those just written wait."""
@@ -124,3 +180,31 @@ class Watch:
             except (StoreError, FileNotFoundError):
                 continue
             yield name, rows
+
+
+def _rounds(n_rounds: int, minima: list[Relaxation], first: Row, full: Row) -> Rounds:
+    """What ended rounds came to.
+
+    Args:
+        n_rounds: How many.
+        minima: The distinct ones of the full force field.
+        first: By the name of each draw, that of the first relaxation it came to.
+        full: By the names of those, the one of ``minima``.
+    """
+    numbers = {end.name: index for index, end in enumerate(minima)}
+    ends = [numbers.get(full.get(founder, ""), -1) for founder in first.values()]
+    energies = np.array([end.lattice_energy for end in minima])
+    return Rounds(
+        n_rounds,
+        energies,
+        np.array([_volume_per_molecule(end) for end in minima]),
+        estimate_completeness(np.array(ends, dtype=int), energies),
+    )
+
+
+def _volume_per_molecule(end: Relaxation) -> float:
+    key = end.packing.key
+    group = space_group(key.space_group)
+    letters = key.sites.replace(SEPARATOR, "")
+    n_molecules = sum(group.site(letter).multiplicity for letter in letters)
+    return volume(end.packing.cell) / n_molecules
