@@ -1,0 +1,85 @@
+"""Docstrings as Markdown: what reStructuredText has in them becomes links and code."""
+
+import re
+from typing import Any
+
+from griffe import Attribute, Class, Extension, Module, NameResolutionError, Object
+
+_ROLE = re.compile(r":(?:func|class|mod|meth|data|attr):`~?([\w.]+)`")
+_LITERAL_BLOCK = re.compile(r"(?<=\S):(:)(?=\n\n {4})|^::(?=\n\n {4})", re.MULTILINE)
+_ENUMERATIONS = {"Enum", "StrEnum", "IntEnum"}
+
+
+class HouseDocstrings(Extension):
+    """Links for roles, and which undocumented members are shown.
+
+    Fields of a class are described in its docstring; those that are not described
+    anywhere are members of an enumeration, or alone on their page.
+    """
+
+    def on_package(self, *, pkg: Module, **_: Any) -> None:  # noqa: ANN401
+        """Go through a package that was read."""
+        _walk(pkg)
+
+
+def _walk(scope: Object) -> None:
+    _mend(scope)
+    for member in scope.members.values():
+        if member.is_alias:
+            continue
+        if isinstance(member, Module | Class):
+            _walk(member)
+        else:
+            _mend(member)
+        if isinstance(member, Attribute) and isinstance(scope, Class):
+            is_shown = bool(member.docstring) or _is_enumeration(scope)
+            if not is_shown:
+                member.public = False
+
+
+def _is_enumeration(scope: Class) -> bool:
+    return any(str(base).rpartition(".")[2] in _ENUMERATIONS for base in scope.bases)
+
+
+def _mend(item: Object) -> None:
+    if item.docstring is not None:
+        item.docstring.value = markdown_of(item.docstring.value, item)
+
+
+def markdown_of(text: str, item: Object) -> str:
+    """A docstring in Markdown.
+
+    Args:
+        text: The docstring.
+        item: Whose it is: names are looked up from there.
+    """
+    text = _LITERAL_BLOCK.sub(lambda match: match[1] or "", text)
+    return _ROLE.sub(lambda match: f"[`{match[1]}`][{_target(match[1], item)}]", text)
+
+
+def _target(name: str, item: Object) -> str:
+    """The full path of a name, as seen from an item; the name itself if unknown.
+
+    Links to unknown names are warnings of the build.
+    """
+    first, dot, rest = name.partition(".")
+    if first in {"csp", "flows"}:
+        return name
+    scope = item
+    while True:
+        if first in scope.members:
+            return _final(scope, first) + dot + rest
+        if scope.parent is None:
+            return name
+        if isinstance(scope, Module):
+            break
+        scope = scope.parent
+    try:
+        return item.resolve(first) + dot + rest
+    except NameResolutionError:
+        return name
+
+
+def _final(scope: Object, name: str) -> str:
+    member = scope.members[name]
+    return member.target_path if member.is_alias else member.path
