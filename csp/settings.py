@@ -24,6 +24,9 @@ from csp.relaxation.settings import RelaxationSettings
 RUNNER_PATTERN = r"^(threads|processes|dask|ray|(tcp|tls)://\S+:\d+)$"
 """Names of what does pieces of work; addresses are those of Dask schedulers."""
 
+LEFT_OUT = "… (left out)"
+"""What stands for the default of a key that has no value unless one is given."""
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _OF_NO_RESULT = ("preset", "stop_when")
 """Keys of ``[packing]`` that decide how far a search goes, not what a draw gives."""
@@ -332,7 +335,7 @@ def _default(entry: FieldInfo) -> str:
     if entry.is_required():
         return ""
     default = entry.get_default(call_default_factory=True)
-    return toml_value("… (left out)" if default is None else default)
+    return toml_value(LEFT_OUT if default is None else default)
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ def _index(root: Path, groups: Mapping[str, list[str]]) -> str:
         "nothing else is said.",
     ]
     for title, names in groups.items():
-        lines += ["", f"## {title}", "", "| | |", "| --- | --- |"]
+        lines += ["", f"## {title}", "", "| page | what it holds |", "| --- | --- |"]
         lines += [
             f"| [{name}]({name}.md) | {first_sentence(root, name)} |" for name in names
         ]

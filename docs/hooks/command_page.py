@@ -34,7 +34,7 @@ def _section(command: Any, context: typer.Context, *, level: int) -> Iterator[st
         if not child.hidden
     ]
     if inner:
-        yield from ("| command | |", "| --- | --- |")
+        yield from ("| command | what it does |", "| --- | --- |")
         for child, place in inner:
             anchor = place.command_path.replace(" ", "-")
             summary = (child.help or "").strip().partition("\n\n")[0]
@@ -52,7 +52,7 @@ def _table(command: Any, context: typer.Context) -> Iterator[str]:  # noqa: ANN4
         and "--help" not in record[0]
     ]
     if records:
-        yield from ("| argument or option | |", "| --- | --- |")
+        yield from ("| argument or option | meaning |", "| --- | --- |")
         yield from (f"| `{_cell(name)}` | {_cell(text)} |" for name, text in records)
         yield ""
 

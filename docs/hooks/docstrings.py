@@ -7,14 +7,16 @@ from griffe import Attribute, Class, Extension, Module, NameResolutionError, Obj
 
 _ROLE = re.compile(r":(?:func|class|mod|meth|data|attr):`~?([\w.]+)`")
 _LITERAL_BLOCK = re.compile(r"(?<=\S):(:)(?=\n\n {4})|^::(?=\n\n {4})", re.MULTILINE)
+_SESSION = re.compile(r"^>>> .+?(?=\n\n|\n?\Z)", re.MULTILINE | re.DOTALL)
+_QUOTES = "'\""
 _ENUMERATIONS = {"Enum", "StrEnum", "IntEnum"}
 
 
 class HouseDocstrings(Extension):
-    """Links for roles, and which undocumented members are shown.
+    """Links for roles; members of classes that the class itself describes are left out.
 
-    Fields of a class are described in its docstring; those that are not described
-    anywhere are members of an enumeration, or alone on their page.
+    Those are the fields that its docstring lists, and the members of an enumeration,
+    which become a list in it.
     """
 
     def on_package(self, *, pkg: Module, **_: Any) -> None:  # noqa: ANN401
@@ -24,17 +26,24 @@ class HouseDocstrings(Extension):
 
 def _walk(scope: Object) -> None:
     _mend(scope)
-    for member in scope.members.values():
-        if member.is_alias:
-            continue
+    members = [member for member in scope.members.values() if not member.is_alias]
+    for member in members:
         if isinstance(member, Module | Class):
             _walk(member)
         else:
             _mend(member)
-        if isinstance(member, Attribute) and isinstance(scope, Class):
-            is_shown = bool(member.docstring) or _is_enumeration(scope)
-            if not is_shown:
-                member.public = False
+    if isinstance(scope, Class):
+        described = [member for member in members if member.docstring is None]
+        for member in described:
+            member.public = False
+        if _is_enumeration(scope) and scope.docstring is not None:
+            summary, _, rest = scope.docstring.value.partition("\n\n")
+            values = [
+                f"- `{member.name}`: {str(member.value).strip(_QUOTES)}"
+                for member in described
+                if isinstance(member, Attribute)
+            ]
+            scope.docstring.value = "\n\n".join([summary, "\n".join(values), rest])
 
 
 def _is_enumeration(scope: Class) -> bool:
@@ -54,6 +63,7 @@ def markdown_of(text: str, item: Object) -> str:
         item: Whose it is: names are looked up from there.
     """
     text = _LITERAL_BLOCK.sub(lambda match: match[1] or "", text)
+    text = _SESSION.sub(lambda match: f"```python\n{match[0]}\n```", text)
     return _ROLE.sub(lambda match: f"[`{match[1]}`][{_target(match[1], item)}]", text)
 
 

@@ -4,14 +4,14 @@ from itertools import groupby
 from typing import get_args
 
 from csp.packing.presets import PresetName
-from csp.settings import Settings, settings_keys
+from csp.settings import LEFT_OUT, Settings, settings_keys, toml_value
 
 _INTRODUCTION = """\
 # Settings
 
-The settings file is TOML; `csp init` writes one with every key. A key that is left out has
-its default. Unknown keys are refused, with a suggestion. Single keys can be changed on the
-command line: `--set packing.n_minima=5000`.
+The settings file is TOML; `csp init` writes one with every key. A key that is left out
+has its default. Unknown keys are refused, with a suggestion. Single keys can be changed
+on the command line: `--set packing.n_minima=5000`.
 """
 
 
@@ -34,7 +34,11 @@ def _presets() -> list[str]:
     """What each preset says of the keys in which presets differ."""
     presets = get_args(PresetName)
     columns = [
-        {key.name: key.default for key in settings_keys(preset) if key.section == "packing"}
+        {
+            key.name: key.default
+            for key in settings_keys(preset)
+            if key.section == "packing"
+        }
         for preset in presets
     ]
     names = [name for name in columns[0] if len({c[name] for c in columns}) > 1]
@@ -56,7 +60,9 @@ def _presets() -> list[str]:
 
 
 def _code(value: str) -> str:
-    return f"`{value}`" if value else "–"
+    if not value:
+        return "to be given"
+    return "–" if value == toml_value(LEFT_OUT) else f"`{value}`"
 
 
 def _cell(text: str) -> str:
