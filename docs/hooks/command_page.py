@@ -53,7 +53,7 @@ def _table(command: Any, context: typer.Context) -> Iterator[str]:  # noqa: ANN4
     ]
     if records:
         yield from ("| argument or option | meaning |", "| --- | --- |")
-        yield from (f"| `{_cell(name)}` | {_cell(text)} |" for name, text in records)
+        yield from (f"| `{name}` | {_cell(text)} |" for name, text in records)
         yield ""
 
 

@@ -43,9 +43,10 @@ def with_mathml(page: str, name: str) -> str:
 
     def converted(match: re.Match[str]) -> str:
         latex = html.unescape(match[3]).strip()
+        upright = latex.replace("\\mathrm{", "\\text{")  # else single letters slant
         display = "block" if match[1] == "div" else "inline"
         try:
-            mathml = str(convert(latex, display=display))
+            mathml = str(convert(upright, display=display))
         except (*_NOT_LATEX, IndexError, KeyError, StopIteration) as error:
             raise _refusal(name, latex, type(error).__name__) from error
         if problem := _problem(mathml):

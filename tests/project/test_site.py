@@ -115,10 +115,11 @@ def test_equations_become_mathml():
         return with_mathml(html, "page.md")
 
     shown = page(
-        "$E_\\text{latt} < 0$ costs 5 $ or 6 $; `$x$`\n\n"
+        "$E_\\mathrm{latt} < 0$ costs 5 $ or 6 $; `$x$`\n\n"
         "$$\nU = \\sum_{i<j} A_{ij} e^{-B_{ij} r} - \\frac{C_{ij}}{r^6}\n$$\n"
     )
     assert shown.count("<math") == 2
+    assert "<mtext>latt</mtext>" in shown
     assert 'display="block"' in shown
     assert "<mfrac>" in shown
     assert "<munder" in shown
@@ -312,7 +313,8 @@ def test_what_is_searched_for_is_found_without_a_server(site: Path):
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto((site / "index.html").as_uri())
-        page.fill("input[name=query]", "estimate_completeness")
+        page.click("input[name=query]")
+        page.keyboard.type("estimate_completeness")
         page.wait_for_selector(".md-search-result__link")
         links = page.locator(".md-search-result__link").evaluate_all(
             "links => links.map(link => link.href)"
