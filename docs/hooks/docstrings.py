@@ -33,17 +33,31 @@ def _walk(scope: Object) -> None:
         else:
             _mend(member)
     if isinstance(scope, Class):
-        described = [member for member in members if member.docstring is None]
-        for member in described:
-            member.public = False
-        if _is_enumeration(scope) and scope.docstring is not None:
-            summary, _, rest = scope.docstring.value.partition("\n\n")
-            values = [
-                f"- `{member.name}`: {str(member.value).strip(_QUOTES)}"
-                for member in described
-                if isinstance(member, Attribute)
-            ]
-            scope.docstring.value = "\n\n".join([summary, "\n".join(values), rest])
+        _leave_out_described(scope, members)
+
+
+def _leave_out_described(scope: Class, members: list[Object]) -> None:
+    text = scope.docstring.value if scope.docstring is not None else ""
+    bare = [member for member in members if member.docstring is None]
+    if "pydantic-model" in scope.labels:
+        # fields are shown one by one, so that a list of them says nothing more
+        scope.extra["mkdocstrings"].pop("template", None)
+        has_list = re.search(r"^Attributes:$", text, re.MULTILINE) is not None
+        bare = [member for member in bare if has_list or not _is_field(member)]
+    for member in bare:
+        member.public = False
+    if scope.docstring is not None and _is_enumeration(scope):
+        summary, _, rest = text.partition("\n\n")
+        values = [
+            f"- `{member.name}`: {str(member.value).strip(_QUOTES)}"
+            for member in bare
+            if isinstance(member, Attribute)
+        ]
+        scope.docstring.value = "\n\n".join([summary, "\n".join(values), rest])
+
+
+def _is_field(member: Object) -> bool:
+    return "pydantic-field" in member.labels
 
 
 def _is_enumeration(scope: Class) -> bool:
