@@ -3,7 +3,15 @@
 import re
 from typing import Any
 
-from griffe import Attribute, Class, Extension, Module, NameResolutionError, Object
+from griffe import (
+    Alias,
+    Attribute,
+    Class,
+    Extension,
+    Module,
+    NameResolutionError,
+    Object,
+)
 
 _ROLE = re.compile(r":(?:func|class|mod|meth|data|attr):`~?([\w.]+)`")
 _LITERAL_BLOCK = re.compile(r"(?<=\S):(:)(?=\n\n {4})|^::(?=\n\n {4})", re.MULTILINE)
@@ -26,7 +34,7 @@ class HouseDocstrings(Extension):
 
 def _walk(scope: Object) -> None:
     _mend(scope)
-    members = [member for member in scope.members.values() if not member.is_alias]
+    members = [item for item in scope.members.values() if isinstance(item, Object)]
     for member in members:
         if isinstance(member, Module | Class):
             _walk(member)
@@ -106,4 +114,4 @@ def _target(name: str, item: Object) -> str:
 
 def _final(scope: Object, name: str) -> str:
     member = scope.members[name]
-    return member.target_path if member.is_alias else member.path
+    return member.target_path if isinstance(member, Alias) else member.path

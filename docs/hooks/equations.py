@@ -13,11 +13,18 @@ _EQUATION = re.compile(
 )
 """What pymdownx.arithmatex makes of ``$…$`` and ``$$…$$``."""
 
-_NOT_LATEX = tuple(
-    kind
-    for kind in vars(exceptions).values()
-    if isinstance(kind, type) and issubclass(kind, Exception)
+_NOT_LATEX: tuple[type[Exception], ...] = (
+    *(
+        kind
+        for kind in vars(exceptions).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ),
+    IndexError,
+    KeyError,
+    StopIteration,
 )
+"""What the converter raises."""
+
 _PARTS = {
     "mfrac": 2,
     "msub": 2,
@@ -47,7 +54,7 @@ def with_mathml(page: str, name: str) -> str:
         display = "block" if match[1] == "div" else "inline"
         try:
             mathml = str(convert(upright, display=display))
-        except (*_NOT_LATEX, IndexError, KeyError, StopIteration) as error:
+        except _NOT_LATEX as error:
             raise _refusal(name, latex, type(error).__name__) from error
         if problem := _problem(mathml):
             raise _refusal(name, latex, problem)

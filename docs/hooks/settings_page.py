@@ -1,5 +1,6 @@
 """The settings reference, from the models that read the settings file."""
 
+from inspect import getdoc
 from itertools import groupby
 from typing import get_args
 
@@ -20,7 +21,7 @@ def settings_page() -> str:
     lines = [_INTRODUCTION]
     for section, keys in groupby(settings_keys(), key=lambda key: key.section):
         model = Settings.model_fields[section].annotation
-        lines += [f"## [{section}]", "", (model and model.__doc__) or "", ""]
+        lines += [f"## [{section}]", "", getdoc(model) or "", ""]
         lines += ["| key | meaning | default |", "| --- | --- | --- |"]
         lines += [
             f"| `{key.name}` | {_cell(key.meaning)} | {_code(key.default)} |"

@@ -131,6 +131,20 @@ def test_equations_become_mathml():
             page(f"$$\n{wrong}\n$$\n")
 
 
+def test_the_home_page_shows_the_commands_of_the_readme():
+    from types import SimpleNamespace
+
+    from build_site import on_page_markdown
+    from mkdocs.exceptions import PluginError
+
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="index.md"))
+    home = on_page_markdown((ROOT / "docs" / "index.md").read_text("utf-8"), page)
+    assert "csp run data/oxalic_acid/landscape.toml\n```" in home
+    assert "<!-- README" not in home
+    with pytest.raises(PluginError, match=r"index.md asks for .+ nosuch -->.+ mark it"):
+        on_page_markdown("<!-- README: nosuch -->", page)
+
+
 def test_docstrings_are_markdown():
     import griffe
     from docstrings import HouseDocstrings
