@@ -20,7 +20,7 @@ _FROM_README = re.compile(r"<!-- README: (.+?) -->")
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made, and those of the API to the navigation."""
     made = {
-        "changes.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        "changes.md": _changes(),
         "commands.md": command_page(),
         "settings.md": settings_page(),
         **api_pages(ROOT),
@@ -30,6 +30,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     if config.nav is not None:
         config.nav.append({"API": api_nav(ROOT)})
     return files
+
+
+def _changes() -> str:
+    """The changelog as MkDocs wants it: items apart, what is in them indented by four."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    text = re.sub(r"^ +", lambda match: 2 * match[0], text, flags=re.MULTILINE)
+    return re.sub(r"^- ", "\n- ", text, flags=re.MULTILINE)
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:

@@ -305,6 +305,9 @@ def test_the_pages_of_the_api_have_what_the_modules_have(site: Path, pages):
         text = by_name[f"api/{name}.html"].text
         assert [word for word in wanted if word not in text] == []
     assert ":func:" not in "".join(page.text for page in pages.values())
+    # a table of an item stays in its list
+    changes = by_name["changes.html"].text
+    assert not re.search(r"<p>[^<]*\n- ", changes)
 
 
 @pytest.mark.slow
