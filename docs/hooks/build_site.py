@@ -33,7 +33,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def _changes() -> str:
-    """The changelog as MkDocs wants it: items apart, what is in them indented by four."""
+    """The changelog as MkDocs wants it: items apart, and indented by four."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     text = re.sub(r"^ +", lambda match: 2 * match[0], text, flags=re.MULTILINE)
     return re.sub(r"^- ", "\n- ", text, flags=re.MULTILINE)
