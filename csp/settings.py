@@ -5,9 +5,10 @@ import json
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -22,6 +23,9 @@ from csp.relaxation.settings import RelaxationSettings
 
 RUNNER_PATTERN = r"^(threads|processes|dask|ray|(tcp|tls)://\S+:\d+)$"
 """Names of what does pieces of work; addresses are those of Dask schedulers."""
+
+LEFT_OUT = "… (left out)"
+"""What stands for the default of a key that has no value unless one is given."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _OF_NO_RESULT = ("preset", "stop_when")
@@ -290,30 +294,61 @@ def template(
     given = {("molecule", "source"): source, ("molecule", "name"): name}
     if preset != STANDARD_PRESET:
         given["packing", "preset"] = preset
+    for section, keys in groupby(settings_keys(preset), lambda key: key.section):
+        lines += ["", f"[{section}]"]
+        for key in keys:
+            lines += textwrap.wrap(
+                key.meaning, 88, initial_indent="# ", subsequent_indent="# "
+            )
+            if (section, key.name) in given:
+                lines.append(f"{key.name} = {toml_value(given[section, key.name])}")
+            else:
+                lines.append(f"# {key.name} = {key.default}")
+    return "\n".join(lines) + "\n"
+
+
+class SettingsKey(NamedTuple):
+    """A key of the settings file.
+
+    Attributes:
+        section: Where it stands.
+        name: Of the key.
+        meaning: In words, with bounds and choices.
+        default: As TOML; empty where the key must be given.
+    """
+
+    section: str
+    name: str
+    meaning: str
+    default: str
+
+
+def settings_keys(preset: PresetName = STANDARD_PRESET) -> Iterator[SettingsKey]:
+    """Every key of the settings file, in its order.
+
+    Args:
+        preset: Whose values are the defaults of ``[packing]``.
+    """
     searched = PackingSettings(preset=preset)
     for section, field in Settings.model_fields.items():
         model = _section(field)
         if model is None:
             continue
-        lines += ["", f"[{section}]"]
         schemas = model.model_json_schema()["properties"]
-        for key, entry in model.model_fields.items():
-            meaning = str(entry.description).rstrip(".") + _bounds(schemas[key])
-            lines += textwrap.wrap(
-                meaning, 88, initial_indent="# ", subsequent_indent="# "
+        for name, entry in model.model_fields.items():
+            meaning = str(entry.description).rstrip(".") + _bounds(schemas[name])
+            is_searched = section == "packing"
+            default = (
+                toml_value(getattr(searched, name)) if is_searched else _default(entry)
             )
-            if (section, key) in given:
-                lines.append(f"{key} = {toml_value(given[section, key])}")
-            elif section == "packing":
-                lines.append(f"# {key} = {toml_value(getattr(searched, key))}")
-            else:
-                lines.append(f"# {key} = {_default(entry)}")
-    return "\n".join(lines) + "\n"
+            yield SettingsKey(section, name, meaning, default)
 
 
 def _default(entry: FieldInfo) -> str:
+    if entry.is_required():
+        return ""
     default = entry.get_default(call_default_factory=True)
-    return toml_value("… (left out)" if default is None else default)
+    return toml_value(LEFT_OUT if default is None else default)
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:

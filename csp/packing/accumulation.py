@@ -64,7 +64,7 @@ def accumulate(
         n_points: How many points the curves have at most, evenly in the logarithm.
 
     Raises:
-        InputError: As in :func:`estimate_completeness`.
+        InputError: As in :func:`csp.packing.completeness.estimate_completeness`.
     """
     check_draws(minima, energies, windows)
     ends = _milestones(len(minima), n_points)

@@ -31,9 +31,9 @@ class PySCFEngine:
     """Energies at one level.
 
     Crystals: density and potentials on several uniform grids, all k-points with time
-    reversal (:class:`MultigridIntegrator`), exact exchange by density fitting.
-    Molecules: atom-centred grids and exact integrals. The two differ by what the
-    uniform grids leave out, which ``cutoff_hartree`` decides.
+    reversal (:class:`csp.reference.pyscf_integrator.MultigridIntegrator`), exact
+    exchange by density fitting. Molecules: atom-centred grids and exact integrals. The
+    two differ by what the uniform grids leave out, which ``cutoff_hartree`` decides.
     """
 
     level: PySCFLevel
