@@ -1,13 +1,15 @@
 """What Prefect costs: the same search plainly, by threads, processes and Dask.
 
-    python benchmarks/orchestration.py SETTINGS.toml [N_MINIMA] [WORKERS]
+    python benchmarks/orchestration.py SETTINGS.toml [N_MINIMA] [WORKERS] [WAY ...]
 
-Each way runs the whole search in a process of its own, in turn; compared are the CPU
-time of all its processes, which a busy machine disturbs little, and the wall time.
-Beside it the number of tasks, the peak memory of the flow's process, and whether the
-landscape is the same to the last bit.
+Each way (plain, threads, processes, dask; all of them if none is named) runs the whole
+search in a process of its own, in turn; compared are the CPU time of all its processes,
+which a busy machine disturbs little, and the wall time. Beside it the packings drawn,
+the number of tasks, the peak memory of the flow's process, the size of Prefect's
+database at the end, and whether the landscape is the same to the last bit.
 """
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from csp.journal import read_journal
 
+WAYS = ("plain", "threads", "processes", "dask")
 MAIN = "from flows.command import main; main()"
 
 
@@ -30,14 +33,17 @@ class Way:
     wall_seconds: float
     cpu_seconds: float
     n_tasks: int
+    n_packings: int
     peak_memory: float
+    database: float
     landscape: bytes
 
 
 def ran(name: str, settings: Path, n_minima: int, workers: int) -> Way:
-    """Run a search; memory is that of its largest process, MB."""
+    """Run a search; memory is that of the flow's process, MB."""
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "run"
+        output, scratch = Path(folder) / "run", Path(folder) / "scratch"
+        scratch.mkdir()
         changes = [f"packing.n_minima={n_minima}", f"run.workers={workers}"]
         words = ["run", str(settings), "--output", str(output)]
         words += [word for change in changes for word in ("--set", change)]
@@ -49,8 +55,13 @@ def ran(name: str, settings: Path, n_minima: int, workers: int) -> Way:
             [sys.executable, "-c", MAIN, *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": str(scratch)},
         )
-        _, status, own = os.wait4(process.pid, 0)
+        database, ended = 0.0, 0
+        while not ended:
+            database = max(database, _database_size(scratch))
+            time.sleep(0.5)
+            ended, status, own = os.wait4(process.pid, os.WNOHANG)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise SystemExit(f"{name} ended with {process.returncode}")
@@ -63,27 +74,47 @@ def ran(name: str, settings: Path, n_minima: int, workers: int) -> Way:
             wall,
             cpu,
             sum(event["event"] == "piece" for event in events),
+            _n_packings(output),
             own.ru_maxrss / 1000.0,
+            database,
             (output / "landscape.csv").read_bytes(),
         )
 
 
+def _database_size(scratch: Path) -> float:
+    """Of the embedded server, MB."""
+    sizes = []
+    for path in scratch.glob("csp-prefect-*/*.db*"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes.append(path.stat().st_size)
+    return sum(sizes) / 1e6
+
+
+def _n_packings(output: Path) -> int:
+    return sum(
+        path.read_bytes().count(b"\n") - 1
+        for path in (output / "store" / "relaxed").rglob("*.jsonl")
+    )
+
+
 def main() -> None:
-    """Run all ways and print a table."""
+    """Run the ways and print a table."""
     settings = Path(sys.argv[1])
     n_minima = int(sys.argv[2]) if sys.argv[2:] else 1000
     workers = int(sys.argv[3]) if sys.argv[3:] else 2
-    ways = [
-        ran(name, settings, n_minima, workers)
-        for name in ("plain", "threads", "processes", "dask")
-    ]
-    plain = ways[0]
-    print("way         wall s  CPU s  CPU/plain  tasks  peak MB  same landscape")
-    for way in ways:
+    print(
+        "way         wall s   CPU s  packings  tasks  peak MB  database MB  landscape"
+    )
+    first: Way | None = None
+    for name in sys.argv[4:] or WAYS:
+        way = ran(name, settings, n_minima, workers)
+        first = first or way
+        same = "the same" if way.landscape == first.landscape else "ANOTHER"
         print(
-            f"{way.name:10} {way.wall_seconds:7.1f} {way.cpu_seconds:6.1f} "
-            f"{way.cpu_seconds / plain.cpu_seconds:10.3f} {way.n_tasks:6d} "
-            f"{way.peak_memory:8.0f}  {way.landscape == plain.landscape}"
+            f"{way.name:10} {way.wall_seconds:7.1f} {way.cpu_seconds:7.1f} "
+            f"{way.n_packings:9d} {way.n_tasks:6d} {way.peak_memory:8.0f} "
+            f"{way.database:12.1f}  {same}",
+            flush=True,
         )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from csp.journal import read_journal
+
 GROUPS = "--set=packing.space_groups=[2, 14, 61]"
 SMALL = (GROUPS, "--set=packing.n_minima=300", "--set=packing.rounds=2")
 TINY = (
@@ -71,6 +73,26 @@ def test_a_run_is_quiet_leaves_no_server_and_gives_what_a_plain_run_gives(comman
     plain, _ = command.finish(*TINY, "--no-prefect")
     assert csv.read_bytes() == with_prefect
     assert plain == output
+
+
+@pytest.mark.parametrize(
+    ("runner", "package"), [("dask", "prefect_dask"), ("ray", "prefect_ray")]
+)
+def test_the_landscape_is_the_same_whoever_does_the_work(command, runner, package):
+    pytest.importorskip(package)
+    csv = command.output / "landscape.csv"
+    command.finish(*TINY, "--no-prefect")
+    plain = csv.read_bytes()
+    for path in [csv, *command.finished_work()]:
+        path.unlink()
+    command.finish(*TINY, f"--set=run.runner={runner}", "--set=run.workers=2")
+    assert csv.read_bytes() == plain
+    events = read_journal(command.output)
+    begun = max(i for i, event in enumerate(events) if event["event"] == "start")
+    pieces = [event for event in events[begun:] if event["event"] == "piece"]
+    workers = {int(event["worker"].split("/")[1]) for event in pieces}
+    assert workers
+    assert events[begun]["process"] not in workers
 
 
 @pytest.mark.parametrize(
