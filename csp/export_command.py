@@ -50,7 +50,7 @@ def export(  # noqa: PLR0913 - every option is an argument
 ) -> None:
     """Write structures of a landscape for other programs, or a figure for print.
 
-    CIF files have symmetry; SHELX and extended XYZ files have all atoms of the cell.
+    CIF and SHELX files have symmetry; extended XYZ files have all atoms of the cell.
     Energies are in kJ/mol per formula unit; the names of columns hold their units.
     """
     with explained():

@@ -1,10 +1,7 @@
 """Who does the pieces of work of a flow, by the name that the settings give."""
 
-import ctypes
 import os
-import signal
 import socket
-import sys
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -15,9 +12,9 @@ from prefect.task_runners import (
 )
 
 from csp.errors import InputError, MissingDependencyError
+from csp.lifetime import end_with
 
 _SECONDS_TO_ANSWER = 10.0
-_SET_PARENT_DEATH_SIGNAL = 1
 
 
 def task_runner(name: str, workers: int) -> TaskRunner[Any]:
@@ -87,11 +84,3 @@ def _check_answers(address: str) -> None:
             f"no Dask scheduler answers at run.runner = {address} ({error}): start one "
             'with dask scheduler, or set run.runner = "dask" for one on this machine'
         ) from error
-
-
-def end_with(parent: int) -> None:
-    """Have this process killed when its parent ends, however that ends (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)

@@ -8,7 +8,6 @@ from typing import Any
 
 from ase import Atoms
 from ase.io import write as write_atoms
-from ase.io.res import Res
 from openpyxl import Workbook
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
@@ -16,9 +15,8 @@ from openpyxl.utils import get_column_letter
 from csp import __version__
 from csp.errors import InputError
 from csp.exports.selection import EnergyLevel, Exported
+from csp.exports.shelx import shelx_text
 
-_FIGURES = 9
-"""Of the numbers in SHELX files."""
 _WIDTH = 16
 _RANKING_PREFIX = "corrected_"
 _SHARED = ("id", "observed_form", "forcefield_rank")
@@ -35,20 +33,13 @@ def cif(items: Sequence[Exported]) -> str:
 
 
 def res(item: Exported) -> str:
-    """A SHELX file: all atoms of the cell, in P1.
+    """A SHELX file: asymmetric unit and symmetry.
 
     Several structures make several files: the format holds one.
     """
     row = item.stored.row
-    atoms = atoms_of(item)
-    atoms.info = {}  # a title has 76 letters
-    written = Res(
-        atoms,
-        name=row.id,
-        spacegroup=row.space_group,
-        times_found=row.times_found,
-    )
-    return str(written.get_string(significant_figures=_FIGURES, write_info=True))
+    title = f"{row.id} {row.space_group} {row.lattice_energy_kj_per_mol:.2f} kJ/mol"
+    return shelx_text(_text(item), title)
 
 
 def extxyz(items: Sequence[Exported]) -> str:

@@ -5,13 +5,11 @@ all its children when its time is over, when the caller is interrupted, and when
 caller dies, even by ``kill -9``.
 """
 
-import ctypes
 import os
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csp.errors import MissingDependencyError
+from csp.lifetime import end_with
 from csp.reference.engine import Failure, Reason, Resources
 
 LOG_FILE = "program.log"
 """In the scratch folder: all that a program wrote to its standard streams."""
 _SECONDS_A_LOOK = 0.05
 _BYTES_PER_GIGABYTE = 1_000_000_000
-_SET_PARENT_DEATH_SIGNAL = 1
 _LAST_WORDS = 400
 _OUT_OF_MEMORY = ("out of memory", "cannot allocate", "bad_alloc", "not enough memory")
 
@@ -143,16 +141,12 @@ def _failed(name: str, code: int, output: str) -> Failure:
 def _limits(memory: float) -> Callable[[], None]:
     """What the child does before it becomes the program."""
     most = int(memory * _BYTES_PER_GIGABYTE)
-    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
     parent = os.getpid()
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if prctl is not None:
-            prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-            if os.getppid() != parent:
-                os.kill(os.getpid(), signal.SIGKILL)
+        end_with(parent)
 
     return limit
 

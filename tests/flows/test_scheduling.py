@@ -56,7 +56,7 @@ def test_a_scheduler_that_does_not_answer_is_refused():
 def test_a_process_ends_with_its_parent():
     code = (
         "import os, subprocess, sys\n"
-        "child = 'import os, time; from flows.runners import end_with; '"
+        "child = 'import os, time; from csp.lifetime import end_with; '"
         "'end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(60)'\n"
         "subprocess.Popen([sys.executable, '-c', child]).wait()\n"
     )
