@@ -52,7 +52,7 @@ def ran(name: str, settings: Path, n_minima: int, workers: int) -> Way:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, *words],
+            [sys.executable, "-P", "-c", MAIN, *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "TMPDIR": str(scratch)},
