@@ -1,8 +1,8 @@
 """Second derivatives of the energy by differences of gradients, compiled."""
 
 import numpy as np
-from numba import njit
 
+from csp.compiled import compiled
 from csp.potentials.kernels.energy import energy_and_gradient, gradient_of_body
 from csp.potentials.kernels.tables import Array, Integers
 from csp.relaxation.kernels import Problem, State, moved_by, project, room_for
@@ -13,7 +13,7 @@ _SOFTEST = 0.01
 """Of the stiffest direction; a first guess takes none for softer."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def inverse_hessian(state: State, problem: Problem) -> Array:
     """Inverse of the Hessian along the degrees of freedom, made positive definite.
 
@@ -46,7 +46,7 @@ def inverse_hessian(state: State, problem: Problem) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def hessian_rows(
     chosen: Integers, state: State, problem: Problem, step: float
 ) -> Array:

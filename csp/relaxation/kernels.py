@@ -13,8 +13,8 @@ import math
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numba import njit
 
+from csp.compiled import compiled
 from csp.potentials.kernels.energy import TERMS, energy_and_gradient
 from csp.potentials.kernels.placing import inverse3, product
 from csp.potentials.kernels.tables import Array, Gradient, Images, Integers, Tables
@@ -79,7 +79,7 @@ State: TypeAlias = tuple[Array, Array, Array]
 Problem: TypeAlias = tuple[Images, Tables, Freedom]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def project(gradient: Gradient, problem: Problem, out: Array) -> None:
     """Gradient along the degrees of freedom, per molecule, kJ/mol/Å."""
     images, _, freedom = problem
@@ -100,7 +100,7 @@ def project(gradient: Gradient, problem: Problem, out: Array) -> None:
         at += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _turned(vector: Array, rotation: Array) -> Array:
     """``exp([vector]) @ rotation``, orthonormal to rounding (unit quaternion)."""
     angle = math.sqrt((vector * vector).sum())
@@ -118,7 +118,7 @@ def _turned(vector: Array, rotation: Array) -> Array:
     return product(turn, rotation)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def moved_by(step: Array, state: State, freedom: Freedom) -> State:
     """The crystal after a step; the input is left alone."""
     cell, centres, rotations = state
@@ -145,7 +145,7 @@ def moved_by(step: Array, state: State, freedom: Freedom) -> State:
     return product(cell, strain), new_centres, new_rotations
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _has_sound_cell(cell: Array, largest_volume: float) -> bool:
     """Whether the cell is neither blown up nor folded flat."""
     inverse, volume = inverse3(cell)
@@ -158,7 +158,7 @@ def _has_sound_cell(cell: Array, largest_volume: float) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _update_inverse_hessian(h: Array, step: Array, change: Array) -> None:
     """BFGS update; left out where the curvature along the step is not positive."""
     n = step.shape[0]
@@ -177,14 +177,14 @@ def _update_inverse_hessian(h: Array, step: Array, change: Array) -> None:
             )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _reset(h: Array, scale: float) -> None:
     h[:] = 0.0
     for i in range(h.shape[0]):
         h[i, i] = scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _largest(vector: Array) -> float:
     out = 0.0
     for value in vector:
@@ -192,7 +192,7 @@ def _largest(vector: Array) -> float:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _direction(h: Array, g: Array, longest: float) -> Array:
     """``−H g``, shortened to the longest step."""
     step = np.empty(g.shape[0])
@@ -204,7 +204,7 @@ def _direction(h: Array, g: Array, longest: float) -> Array:
     return step
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _line_search(
     start: tuple[State, float, Array, Array],
     problem: Problem,
@@ -256,7 +256,7 @@ def _line_search(
     return (STALLED if is_sound else FELL_APART), 0.0, state, energy, evaluations
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def room_for(state: State, freedom: Freedom) -> tuple[int, Gradient, Array]:
     """Number of degrees of freedom, and where a gradient and energy terms go."""
     n = freedom.strains.shape[0]
@@ -268,7 +268,7 @@ def room_for(state: State, freedom: Freedom) -> tuple[int, Gradient, Array]:
     return n, gradient, np.zeros(len(TERMS))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def minimise(
     state: State, problem: Problem, limits: Limits, guess: Array
 ) -> tuple[State, float, Array, float, int, int]:

@@ -3,12 +3,12 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from csp.comparison.kernels.fitting import Array, Integers
+from csp.compiled import compiled
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def nearest_distances(
     cell: Array, fractional: Array, heights: Array, radius: float, distances: Array
 ) -> bool:
@@ -63,7 +63,7 @@ def nearest_distances(
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _kept(values: Array, n_values: int, value: float) -> int:
     """Put a value among the smallest, which ascend; how many there are now."""
     if n_values == len(values):
@@ -78,7 +78,7 @@ def _kept(values: Array, n_values: int, value: float) -> int:
     return n_values + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def closest_contacts(
     coordinates: Array,
     sizes: Integers,

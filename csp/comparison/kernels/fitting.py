@@ -4,8 +4,9 @@ import math
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from csp.compiled import compiled
 
 Array: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -16,7 +17,7 @@ _SMALL = 1e-15
 """Off-diagonal elements below this part of the matrix are zero."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def smallest(values: Array, most: int) -> Integers:
     """Where the smallest values are, ascending, the first among equals first."""
     n = min(most, len(values))
@@ -34,14 +35,14 @@ def smallest(values: Array, most: int) -> Integers:
     return where
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def distance(first: Array, second: Array) -> float:
     """Between two points, Å."""
     x, y, z = first[0] - second[0], first[1] - second[1], first[2] - second[2]
     return math.sqrt(x * x + y * y + z * z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def top_eigenvector(matrix: Array) -> tuple[float, float, float, float]:
     """Eigenvector of the largest eigenvalue of a symmetric 4 × 4 matrix, by Jacobi.
 
@@ -85,7 +86,7 @@ def top_eigenvector(matrix: Array) -> tuple[float, float, float, float]:
     return vectors[0, best], vectors[1, best], vectors[2, best], vectors[3, best]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def best_rotation(products: Array, hand: float, rotation: Array) -> None:
     """The rotation R of given hand that makes Σ q·(R p) largest, into ``rotation``.
 
@@ -126,7 +127,7 @@ def best_rotation(products: Array, hand: float, rotation: Array) -> None:
     rotation[2, 2] = hand * (1.0 - 2.0 * (x * x + y * y))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def fit(
     points: Array, targets: Array, hand: float, rotation: Array, translation: Array
 ) -> None:

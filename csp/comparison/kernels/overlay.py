@@ -4,7 +4,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from csp.comparison.kernels.fitting import Array, Flags, smallest
 from csp.comparison.kernels.pairs import (
@@ -21,6 +20,7 @@ from csp.comparison.kernels.pairs import (
     spread,
 )
 from csp.comparison.kernels.starts import starts
+from csp.compiled import compiled
 
 MOST_STARTS = 24
 """Orientations of the central molecule from which the overlay is refined."""
@@ -42,7 +42,7 @@ class Overlaid(NamedTuple):
     rotation: Array
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def best_overlay(pair: Pair, n_open: int) -> Overlaid:
     """The overlay with most matched molecules and, of these, the smallest RMSD.
 
@@ -77,7 +77,7 @@ def best_overlay(pair: Pair, n_open: int) -> Overlaid:
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _spreads(pair: Pair, frames: Frames) -> Array:
     scores = np.empty(len(frames.hands))
     for k in range(len(scores)):
@@ -85,7 +85,7 @@ def _spreads(pair: Pair, frames: Frames) -> Array:
     return scores
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _number(flags: Flags) -> int:
     """How many are true."""
     count = 0
@@ -95,7 +95,7 @@ def _number(flags: Flags) -> int:
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _better(first: Overlaid, second: Overlaid) -> Overlaid:
     if second.n_matched > first.n_matched:
         return second
@@ -104,7 +104,7 @@ def _better(first: Overlaid, second: Overlaid) -> Overlaid:
     return first
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _steer(pair: Pair, frame: Frame) -> None:
     """Fit to all molecules that have a partner near, the nearest ones first."""
     n = len(pair.cluster)
@@ -116,7 +116,7 @@ def _steer(pair: Pair, frame: Frame) -> None:
         refit(pair, frame, partners, steers)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _judged(pair: Pair, frame: Frame) -> Overlaid:
     """Fitted to what matches, round by round; the best round counts.
 
@@ -142,7 +142,7 @@ def _judged(pair: Pair, frame: Frame) -> Overlaid:
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _without_spare(
     pair: Pair, frame: Frame, partners: Partners, matches: Flags
 ) -> Flags:

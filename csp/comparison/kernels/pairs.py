@@ -8,9 +8,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from csp.comparison.kernels.fitting import Array, Flags, Integers, fit
+from csp.compiled import compiled
 
 _ROUNDING = 1e-9
 """Å."""
@@ -90,7 +90,7 @@ class Frames(NamedTuple):
     centrals: Integers
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def room_for(n: int) -> Frames:
     """Overlays yet to be filled in."""
     return Frames(
@@ -98,7 +98,7 @@ def room_for(n: int) -> Frames:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def frame_of(frames: Frames, k: int) -> Frame:
     """One of many overlays, sharing its memory."""
     return Frame(
@@ -109,7 +109,7 @@ def frame_of(frames: Frames, k: int) -> Frame:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def copied(frames: Frames, rows: Integers) -> Frames:
     """Some of many overlays, with memory of their own."""
     found = room_for(len(rows))
@@ -123,7 +123,7 @@ def copied(frames: Frames, rows: Integers) -> Frames:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def moved_point(frame: Frame, point: Array, i: int) -> float:
     """Component i of a point carried by a frame."""
     r = frame.rotation
@@ -131,7 +131,7 @@ def moved_point(frame: Frame, point: Array, i: int) -> float:
     return turned + float(frame.translation[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def nearest(pair: Pair, frame: Frame, a: int) -> tuple[int, float]:
     """The molecule of the same kind whose centroid is nearest to that of a."""
     x = moved_point(frame, pair.centroids[a], 0)
@@ -149,7 +149,7 @@ def nearest(pair: Pair, frame: Frame, a: int) -> tuple[int, float]:
     return best, math.sqrt(least)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def spread(pair: Pair, frame: Frame, far: float) -> float:
     """Sum of the distances to the nearest molecules, each counted up to ``far``, Å."""
     total = 0.0
@@ -158,7 +158,7 @@ def spread(pair: Pair, frame: Frame, far: float) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def partners_of(pair: Pair, frame: Frame) -> Partners:
     """The nearest molecule of the same kind, each taken once, its atoms mapped best."""
     n_cluster, n_atoms = pair.cluster.shape[:2]
@@ -185,7 +185,7 @@ def partners_of(pair: Pair, frame: Frame) -> Partners:
     return Partners(moved, mapped, _once(partner, distances))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _once(partner: Integers, distances: Array) -> Array:
     """The distances, infinite where another molecule has a better claim to a partner.
 
@@ -206,7 +206,7 @@ def _once(partner: Integers, distances: Array) -> Array:
     return kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _best_permutation(pair: Pair, a: int, b: int, moved: Array) -> int:
     """The mapping with the smallest Σ|x' − y|², so with the largest Σ x'·y."""
     kind = pair.kinds[a]
@@ -223,7 +223,7 @@ def _best_permutation(pair: Pair, a: int, b: int, moved: Array) -> int:
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def matches_of(pair: Pair, frame: Frame, partners: Partners) -> Flags:
     """Which molecules lie as far from the centre and in the same directions."""
     matches = np.empty(len(pair.cluster), dtype=np.bool_)
@@ -236,7 +236,7 @@ def matches_of(pair: Pair, frame: Frame, partners: Partners) -> Flags:
     return matches
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _distances_agree(pair: Pair, partners: Partners, a: int) -> bool:
     """Whether each atom is as far from each of the central molecule."""
     for m in range(pair.sizes[a]):
@@ -252,7 +252,7 @@ def _distances_agree(pair: Pair, partners: Partners, a: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _directions_agree(pair: Pair, frame: Frame, partners: Partners, a: int) -> bool:
     """Whether each atom is seen from the central centroid in the same direction."""
     for m in range(pair.sizes[a]):
@@ -268,7 +268,7 @@ def _directions_agree(pair: Pair, frame: Frame, partners: Partners, a: int) -> b
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def refit(pair: Pair, frame: Frame, partners: Partners, used: Flags) -> None:
     """Fit the frame to the molecules ``used``, the central one always; in place."""
     n = 0
@@ -287,7 +287,7 @@ def refit(pair: Pair, frame: Frame, partners: Partners, used: Flags) -> None:
     fit(points, targets, frame.hand, frame.rotation, frame.translation)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def deviation(pair: Pair, frame: Frame, partners: Partners, a: int) -> float:
     """Sum of squared distances of the atoms of a molecule from their partners, Å²."""
     total = 0.0

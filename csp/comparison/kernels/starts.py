@@ -7,17 +7,17 @@ off its axis (one) or off its place (two) are overlaid with it.
 import math
 
 import numpy as np
-from numba import njit
 
 from csp.comparison.kernels.fitting import Array, Integers, distance, fit
 from csp.comparison.kernels.pairs import Frames, Pair, room_for
+from csp.compiled import compiled
 
 _ROUNDING = 1e-9
 OFF_AXIS = 1.0
 """Distance from a linear molecule's axis at which a neighbour orients it, Å."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def starts(pair: Pair, n_open: int) -> Frames:
     """Overlays of the central molecules by each mapping, orientation and hand.
 
@@ -65,7 +65,7 @@ def starts(pair: Pair, n_open: int) -> Frames:
     return frames
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _is_alike(pair: Pair, row: int) -> bool:
     """Whether the central molecules have one shape under a mapping."""
     for m in range(pair.sizes[0]):
@@ -80,7 +80,7 @@ def _is_alike(pair: Pair, row: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _orienting_neighbours(pair: Pair, n_open: int) -> Integers:
     """The nearest molecules of the cluster that fix the orientation; maybe too few."""
     origin, axis = np.zeros(3), np.zeros(3)
@@ -103,7 +103,7 @@ def _orienting_neighbours(pair: Pair, n_open: int) -> Integers:
     return chosen[:n_chosen]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _off_axis(point: Array, axis: Array, origin: Array) -> float:
     """Distance of a point from a line through the origin, or from it, Å."""
     square = distance(axis, origin) ** 2
@@ -118,7 +118,7 @@ def _off_axis(point: Array, axis: Array, origin: Array) -> float:
     return math.sqrt(x * x + y * y + z * z)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _possible_ends(pair: Pair, extra: Integers) -> Integers:
     """Molecules (k, extra) of the shell that may stand for the orienting neighbours."""
     n = len(pair.shell)
@@ -147,7 +147,7 @@ def _possible_ends(pair: Pair, extra: Integers) -> Integers:
     return found[:count]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _may_be(pair: Pair, a: int, b: int) -> bool:
     """Whether a molecule is of the same kind and as far from the centre."""
     here = distance(pair.centroids[a], pair.centroids[0])

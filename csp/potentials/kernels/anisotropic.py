@@ -13,8 +13,8 @@ References:
 import math
 
 import numpy as np
-from numba import njit
 
+from csp.compiled import compiled
 from csp.potentials.kernels.functions import spline, switch
 from csp.potentials.kernels.neighbours import REPULSION, distribute
 from csp.potentials.kernels.placing import separations
@@ -30,7 +30,7 @@ from csp.potentials.kernels.tables import (
 )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_anisotropic(
     body: int,
     first_partner: int,
@@ -75,7 +75,7 @@ def add_anisotropic(
         distribute(body, m, is_paired, crystal, images, slopes, gradient)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _add_molecules(
     molecules: tuple[tuple[int, int], tuple[int, int]],
     neighbours: Array,
@@ -119,7 +119,7 @@ def _add_molecules(
     return total
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def _is_anisotropic(pairs: Pairs, a: int, b: int) -> bool:
     return bool(
         pairs.dipolar[a, b] != 0.0
@@ -129,7 +129,7 @@ def _is_anisotropic(pairs: Pairs, a: int, b: int) -> bool:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _pair(
     away: Array,
     axes: tuple[Array, Array],
@@ -181,7 +181,7 @@ def _pair(
     return float(w * repel * (factor - 1.0))
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def _shift(dipolar: float, quadrupolar: float, cosine: float) -> tuple[float, float]:
     """``d c + q P₂(c)`` and its derivative by c, Å."""
     value = dipolar * cosine + 0.5 * quadrupolar * (3.0 * cosine * cosine - 1.0)

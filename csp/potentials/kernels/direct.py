@@ -2,8 +2,7 @@
 
 import math
 
-from numba import njit
-
+from csp.compiled import compiled
 from csp.potentials.kernels.functions import (
     TWO_OVER_SQRT_PI,
     exponential,
@@ -35,7 +34,7 @@ _FAST = {"reassoc", "contract", "nsz"}
 Force = tuple[float, float, float]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def add_exp6(rows: Array, n: int, cutoffs: Cutoffs) -> tuple[float, float, Force]:
     """Add ``A e^{−Br} − C r⁻⁶`` of a block.
 
@@ -69,7 +68,7 @@ def add_exp6(rows: Array, n: int, cutoffs: Cutoffs) -> tuple[float, float, Force
     return repulsion, dispersion, (fx, fy, fz)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def add_charges(rows: Array, n: int, cutoffs: Cutoffs) -> tuple[float, Force]:
     """Add ``q q' erfc(αr)/r`` of a block; returns it and the sum of dE/dx."""
     alpha, reach = cutoffs.alpha, cutoffs.ewald**2
@@ -93,7 +92,7 @@ def add_charges(rows: Array, n: int, cutoffs: Cutoffs) -> tuple[float, Force]:
     return total, (fx, fy, fz)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def add_dipoles(
     rows: Array, n: int, cutoffs: Cutoffs
 ) -> tuple[float, float, float, Force]:

@@ -1,8 +1,8 @@
 """The energy of a cell and its gradient, all terms together."""
 
 import numpy as np
-from numba import njit
 
+from csp.compiled import compiled
 from csp.potentials.kernels.anisotropic import add_anisotropic
 from csp.potentials.kernels.neighbours import add_neighbours
 from csp.potentials.kernels.placing import placed
@@ -25,13 +25,13 @@ TERMS = (
 _TAIL, _WORK = 7, 8
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _has_axes(tables: Tables) -> bool:
     """Whether some repulsion depends on directions."""
     return bool(tables[0].axes.shape[0] > 0 and tables[1].dipolar.shape[0] > 0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def energy_and_gradient(
     state: tuple[Array, Array, Array],
     images: Images,
@@ -68,7 +68,7 @@ def energy_and_gradient(
     return float(terms.sum())
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def gradient_of_body(
     state: tuple[Array, Array, Array],
     body: int,

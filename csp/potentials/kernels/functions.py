@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.polynomial import chebyshev
 from scipy.special import erfcx
+
+from csp.compiled import compiled
 
 TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
@@ -13,7 +14,7 @@ _SQUARINGS = 2048.0
 _SMALLEST_EXPONENT = -80.0
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def exponential(x: float) -> float:
     """``e^x`` for x ≤ 0 to 5e-13 relative: a short series, squared eleven times.
 
@@ -68,7 +69,7 @@ def _erfcx_series() -> tuple[float, ...]:
 _C = _erfcx_series()
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def scaled_erfc(x: float) -> float:
     """``e^{x²} erfc(x)`` for 0 ≤ x ≤ 9."""
     t = (x - _MIDDLE) / (x + _MIDDLE)
@@ -85,7 +86,7 @@ def scaled_erfc(x: float) -> float:
     return (_C[0] + u2 * even + u * odd) / (1.0 + 2.0 * x)
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def switch(r: float, on: float, off: float) -> tuple[float, float]:
     """Weight and its derivative: 1 below ``on``, 0 above ``off``, C² between.
 
@@ -97,7 +98,7 @@ def switch(r: float, on: float, off: float) -> tuple[float, float]:
     return weight, -30.0 * x * x * (1.0 - x) * (1.0 - x) / width
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def spline(r: float, on: float, off: float) -> tuple[float, float]:
     """The same, C¹, as a cubic: ``w = 1 − x² (3 − 2 x)``."""
     width = off - on

@@ -7,9 +7,9 @@ of each pair, in the order of :mod:`csp.potentials.solid_harmonics`.
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from csp.compiled import compiled
 from csp.potentials.kernels.rows import (
     FIELD,
     FORCE,
@@ -56,7 +56,7 @@ FIRST_HIGHER = 4
 """Index of the first component of rank 2, the lowest of a higher interaction."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def rotated_operators(matrix: Array, operators: Array, out: Array) -> None:
     """``P(Mᵀ∇)`` of the operators of some sites, for one orthogonal matrix.
 
@@ -86,7 +86,7 @@ def rotated_operators(matrix: Array, operators: Array, out: Array) -> None:
                     out[i, t] += operators[i, s] * basis[s, t]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _add_derivative(
     matrix: Array, axis: int, element: Array, factor: float, out: Array
 ) -> None:
@@ -97,7 +97,7 @@ def _add_derivative(
             out[t] += factor * DERIVATIVE_VALUES[n] * matrix[k, axis] * element[u]
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def _column(
     m: int, s: float, t: float, over: float
 ) -> tuple[float, float, float, float, float]:
@@ -110,7 +110,7 @@ def _column(
     return a, b, c, d, e
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+@compiled(fastmath={"contract", "nsz"})
 def irregular_harmonics(rows: Array, n: int) -> None:
     """``S_lm = e_lm(1/r)`` of a block's pairs, degrees 0 to 5.
 
@@ -181,7 +181,7 @@ def irregular_harmonics(rows: Array, n: int) -> None:
         rows[at + 35 * WIDTH] = s55
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_products(
     terms: NDArray[np.int64], values: Array, rows: Array, n: int, bases: Bases
 ) -> None:
@@ -204,7 +204,7 @@ def add_products(
             total[p] += c * left[p] * right[p]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_derivatives(rows: Array, n: int) -> None:
     """Put the three derivatives of the product of operators into the force's rows."""
     for k in range(DERIVATIVES.shape[0]):
@@ -218,7 +218,7 @@ def add_derivatives(rows: Array, n: int) -> None:
                 total[p] += c * part[p]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_twist(rows: Array, n: int, out: Array) -> None:
     """Add dE/dω of A's operators in their field, kJ/mol, to ``out``."""
     for k in range(GENERATORS.shape[0]):

@@ -7,8 +7,7 @@ forces follow from the sum of S over the translations. The rank of a product is 
 4.
 """
 
-from numba import njit
-
+from csp.compiled import compiled
 from csp.potentials.kernels.harmonics import (
     FIRST_HIGHER,
     HIGHER_ADJOINTS,
@@ -42,14 +41,14 @@ _TOP = N_MOMENTS * WIDTH
 _END = N_DERIVATIVES * WIDTH
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def start_higher(rows: Array, n: int) -> None:
     """Products of the operators of a block, and their derivatives."""
     add_products(HIGHER_PRODUCTS, HIGHER_VALUES, rows, n, (PRODUCT, A, B))
     add_derivatives(rows, n)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _energy(rows: Array, base: int) -> float:
     """``Σ W S`` of a block, with the harmonics (or their sum) at ``base``."""
     total = 0.0
@@ -58,7 +57,7 @@ def _energy(rows: Array, base: int) -> float:
     return COULOMB_CONSTANT * total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _force(rows: Array) -> tuple[float, float, float]:
     """Sum of dE/dx over A's sites, of one separation."""
     fx, fy, fz = 0.0, 0.0, 0.0
@@ -70,20 +69,20 @@ def _force(rows: Array) -> tuple[float, float, float]:
     return fx, fy, fz
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _add_to_total(rows: Array, weight: float) -> None:
     for p in range(_LOW, _END):
         rows[TOTAL + p] += weight * rows[HARMONICS + p]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _leave_out_overlaps(rows: Array, n: int) -> None:
     for s in range(N_DERIVATIVES):
         for p in range(n):
             rows[HARMONICS + s * WIDTH + p] *= rows[OUTSIDE + p]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_higher(
     rows: Array,
     n: int,
@@ -112,7 +111,7 @@ def add_higher(
     return k * fx, k * fy, k * fz, _energy(rows, HARMONICS) if is_switching else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def end_higher(rows: Array, n: int, twist: Array) -> float:
     """Site forces and torque of the sum over separations; returns its energy.
 

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
 
+from csp.compiled import compiled
 from csp.potentials.kernels.direct import add_charges, add_dipoles, add_exp6
 from csp.potentials.kernels.functions import switch
 from csp.potentials.kernels.higher import add_higher, end_higher, start_higher
@@ -44,7 +44,7 @@ _GENERIC = (0.5379, 0.3541, 0.7654)
 """A direction that no symmetry element has: it tells the halves of a pair apart."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_neighbours(
     body: int,
     first_partner: int,
@@ -99,7 +99,7 @@ def add_neighbours(
                 distribute(body, m, is_paired, crystal, images, slopes, gradient)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _split(neighbours: Array, m: int, images: Images) -> tuple[Array, Array]:
     """Neighbours that stand for two, and those that stand for themselves.
 
@@ -129,7 +129,7 @@ def _split(neighbours: Array, m: int, images: Images) -> tuple[Array, Array]:
     return paired[:n_paired], single[:n_single]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _is_involution(turn: Array) -> bool:
     """Whether a matrix is its own inverse."""
     square = product(turn, turn)
@@ -138,7 +138,7 @@ def _is_involution(turn: Array) -> bool:
     return bool(np.abs(square).max() < _SAME_PLACE)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _add_image(
     rows: Array,
     body: int,
@@ -164,7 +164,7 @@ def _add_image(
         _add_block(rows, block, neighbours, (one, other), crystal, tables, slopes)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def distribute(
     body: int,
     m: int,
@@ -208,13 +208,13 @@ def distribute(
             gradient.rotation[partner, k] += scale * hand * turn[j, k] * reaction[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _reach(cutoffs: Cutoffs) -> float:
     """How far two sites may be apart and still interact by site, Å."""
     return max(cutoffs.ewald, cutoffs.contact, cutoffs.cutoff)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _add_block(
     rows: Array,
     block: tuple[int, int],
@@ -265,7 +265,7 @@ def _add_block(
     _gather(rows, block, crystal.start[other[0] + 1] - crystal.start[other[0]], slopes)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _radius(rows: Array, n: int) -> float:
     """The largest offset between two sites of a block."""
     most = 0.0
@@ -277,7 +277,7 @@ def _radius(rows: Array, n: int) -> float:
     return math.sqrt(most)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _add_direct(
     rows: Array, n: int, rank: int, cutoffs: Cutoffs, slopes: Slopes, force: Array
 ) -> None:
@@ -307,7 +307,7 @@ def _add_direct(
     force[2] += fz
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _push(separation: tuple[float, float, float], slope: float, slopes: Slopes) -> None:
     """Add ``slope R``, dE/dR of two centres of mass, which a molecular switch gives."""
     for k in range(3):
@@ -317,7 +317,7 @@ def _push(separation: tuple[float, float, float], slope: float, slopes: Slopes) 
             slopes.virial[a, k] += separation[a] * along
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _add_overlaps(
     rows: Array,
     block: tuple[int, int],
@@ -352,7 +352,7 @@ def _add_overlaps(
             rows[SLOPE_X + k * WIDTH + p] += slope[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _gather(rows: Array, block: tuple[int, int], n_b: int, slopes: Slopes) -> None:
     """Add the slopes and dipole torques of a block to its sites and molecule."""
     for p in range(block[1] - block[0]):

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
 
+from csp.compiled import compiled
 from csp.potentials.kernels.harmonics import rotated_operators
 from csp.potentials.kernels.tables import (
     Array,
@@ -16,7 +16,7 @@ from csp.potentials.kernels.tables import (
 )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def inverse3(m: Array) -> tuple[Array, float]:
     """Inverse and determinant of a 3×3 matrix."""
     out = np.empty((3, 3))
@@ -29,7 +29,7 @@ def inverse3(m: Array) -> tuple[Array, float]:
     return out / determinant, determinant
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def product(m: Array, n: Array) -> Array:
     """Product of two 3×3 matrices."""
     out = np.zeros((3, 3))
@@ -40,14 +40,14 @@ def product(m: Array, n: Array) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def transform(m: Array, v: Array, out: Array) -> None:
     """``out = m v``."""
     for i in range(3):
         out[i] = m[i, 0] * v[0] + m[i, 1] * v[1] + m[i, 2] * v[2]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def placed(
     cell: Array, centres: Array, rotations: Array, images: Images, sites: Sites
 ) -> Placed:
@@ -83,7 +83,7 @@ def placed(
     return Placed(cell, inverse, volume, image_centres, offsets, operators, start, axes)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def collect(slopes: Array, offsets: Array, gradient: Gradient, body: int) -> None:
     """Add derivatives at the sites of one body to those of its centre and rotation."""
     for i in range(slopes.shape[0]):
@@ -95,7 +95,7 @@ def collect(slopes: Array, offsets: Array, gradient: Gradient, body: int) -> Non
             )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _bounds(delta: Array, limit: float, inverse: Array) -> tuple[Integers, Integers]:
     """Lattice translations that may bring an image within ``limit``, each axis."""
     low, high = np.empty(3, np.int64), np.empty(3, np.int64)
@@ -108,7 +108,7 @@ def _bounds(delta: Array, limit: float, inverse: Array) -> tuple[Integers, Integ
     return low, high
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def separations(first: int, other: int, limit: float, crystal: Placed) -> Array:
     """Vectors from the centre of one image to all copies of another within ``limit``.
 

@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from csp.compiled import compiled
 from csp.potentials.kernels.placing import collect, transform
 from csp.potentials.kernels.tables import (
     Array,
@@ -21,7 +21,7 @@ _CHARGES = 2
 """Index of the charge–charge term; charge–dipole and dipole–dipole follow."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _phases(fractional: Array, limit: int) -> NDArray[np.complex128]:
     """``exp(2πi k f)`` for k = −limit … limit, each site and axis."""
     n = fractional.shape[0]
@@ -38,7 +38,7 @@ def _phases(fractional: Array, limit: int) -> NDArray[np.complex128]:
     return table
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _in_cell(crystal: Placed) -> Array:
     """Fractional position of every site in the cell."""
     fractional = np.empty((crystal.offsets.shape[0], 3))
@@ -50,7 +50,7 @@ def _in_cell(crystal: Placed) -> Array:
     return fractional
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _structure_factors(
     g: Array, waves: NDArray[np.complex128], crystal: Placed
 ) -> tuple[complex, complex]:
@@ -63,7 +63,7 @@ def _structure_factors(
     return charges, 1.0j * dipoles
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _add_slopes(
     g: Array,
     weight: float,
@@ -100,7 +100,7 @@ def _add_slopes(
                 strain[2, k] += scaled * mz * g[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_reciprocal(
     crystal: Placed,
     images: Images,
@@ -169,12 +169,12 @@ def add_reciprocal(
     _add_to_gradient(slopes, crystal, images, sites, gradient)
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def _square(z: complex) -> float:
     return float(z.real * z.real + z.imag * z.imag)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _add_to_gradient(
     slopes: Array, crystal: Placed, images: Images, sites: Sites, gradient: Gradient
 ) -> None:

@@ -5,8 +5,7 @@ and write one array at constant distances are turned into vector instructions by
 loops over many arrays are not.
 """
 
-from numba import njit
-
+from csp.compiled import compiled
 from csp.potentials.kernels.tables import Array, Pairs, Placed
 from csp.potentials.solid_harmonics import MAX_RANK, N_DERIVATIVES, N_MOMENTS
 
@@ -39,7 +38,7 @@ FORCE = PRODUCT + _row(N_DERIVATIVES)
 SIZE = FORCE + _row(3 * N_DERIVATIVES)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def fill(
     rows: Array,
     block: tuple[int, int],
@@ -70,7 +69,7 @@ def fill(
                 rows[B + s * WIDTH + p] = sign * crystal.operators[at_b, s]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def place(rows: Array, n: int, x: float, y: float, z: float) -> float:
     """Separate the molecules by (x, y, z); returns how many pairs are inside walls.
 

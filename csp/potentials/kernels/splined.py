@@ -8,8 +8,8 @@ modules, which are faster and smoother.
 import math
 
 import numpy as np
-from numba import njit
 
+from csp.compiled import compiled
 from csp.potentials.kernels.functions import exponential, spline
 from csp.potentials.kernels.harmonics import FIRST_HIGHER, irregular_harmonics
 from csp.potentials.kernels.rows import (
@@ -38,7 +38,7 @@ _TOP = N_MOMENTS * WIDTH
 _END = N_DERIVATIVES * WIDTH
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def _push_apart(rows: Array, p: int, along: float, force: Array) -> None:
     """Add ``along r`` to dE/dx of a pair's first site and to the sum of all."""
     for k in range(3):
@@ -47,12 +47,12 @@ def _push_apart(rows: Array, p: int, along: float, force: Array) -> None:
         force[k] += part
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")
+@compiled(inline="always")
 def _distance(rows: Array, p: int) -> float:
     return math.sqrt(rows[X + p] ** 2 + rows[Y + p] ** 2 + rows[Z + p] ** 2)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_splined_exp6(
     rows: Array, n: int, cutoffs: Cutoffs, force: Array
 ) -> tuple[float, float]:
@@ -83,7 +83,7 @@ def add_splined_exp6(
     return repulsion, dispersion
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_splined_higher(rows: Array, n: int, cutoffs: Cutoffs, force: Array) -> None:
     """Add the higher multipoles of a block.
 

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
 
+from csp.compiled import compiled
 from csp.potentials.kernels.functions import TWO_OVER_SQRT_PI
 from csp.potentials.kernels.harmonics import (
     ALL_ADJOINTS,
@@ -36,7 +36,7 @@ _SHORTEST = 1e-6
 """Å; sites that lie on one another count as this far apart."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _softened(r: float, wall: float) -> tuple[float, float]:
     """A distance that is r at the wall and stays above 4/5 of it, and its slope.
 
@@ -47,7 +47,7 @@ def _softened(r: float, wall: float) -> tuple[float, float]:
     return wall * (1.0 - 1.0 / _POWER + u4 * u / _POWER), u4
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _multipoles_at(
     place: Array, one: Array, other: Array, slope: Array, twist: Array
 ) -> float:
@@ -73,7 +73,7 @@ def _multipoles_at(
     return energy
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _subtract_smooth(
     place: Array,
     one: Array,
@@ -109,7 +109,7 @@ def _subtract_smooth(
     return float(-k * energy)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def _smooth(r: float, alpha: float) -> tuple[float, float, float, float]:
     """``E_0 = erf(αr)/r`` and ``E_n+1 = −E_n'/r``, by their series where r is small.
 
@@ -140,7 +140,7 @@ def _smooth(r: float, alpha: float) -> tuple[float, float, float, float]:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled()
 def add_inside_wall(
     away: Array,
     pair: tuple[int, int],
