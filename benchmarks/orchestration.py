@@ -12,14 +12,13 @@ database at the end, and whether the landscape is the same to the last bit.
 import contextlib
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-from csp.journal import read_journal
 
 WAYS = ("plain", "threads", "processes", "dask")
 MAIN = "from flows.command import main; main()"
@@ -57,10 +56,11 @@ def ran(name: str, settings: Path, n_minima: int, workers: int) -> Way:
             stderr=subprocess.DEVNULL,
             env={**os.environ, "TMPDIR": str(scratch)},
         )
-        database, ended = 0.0, 0
+        database, n_tasks, ended = 0.0, 0, 0
         while not ended:
             database = max(database, _database_size(scratch))
-            time.sleep(0.5)
+            n_tasks = max(n_tasks, _n_tasks(scratch))
+            time.sleep(1.0)
             ended, status, own = os.wait4(process.pid, os.WNOHANG)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
@@ -68,12 +68,11 @@ def ran(name: str, settings: Path, n_minima: int, workers: int) -> Way:
         wall = time.monotonic() - began
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        events = read_journal(output)
         return Way(
             name,
             wall,
             cpu,
-            sum(event["event"] == "piece" for event in events),
+            n_tasks,
             _n_packings(output),
             own.ru_maxrss / 1000.0,
             database,
@@ -88,6 +87,14 @@ def _database_size(scratch: Path) -> float:
         with contextlib.suppress(FileNotFoundError):
             sizes.append(path.stat().st_size)
     return sum(sizes) / 1e6
+
+
+def _n_tasks(scratch: Path) -> int:
+    """Runs of tasks in the embedded server's database."""
+    for path in scratch.glob("csp-prefect-*/prefect.db"):
+        with contextlib.suppress(sqlite3.Error), sqlite3.connect(path) as database:
+            return int(database.execute("SELECT count(*) FROM task_run").fetchone()[0])
+    return 0
 
 
 def _n_packings(output: Path) -> int:

@@ -7,7 +7,6 @@ values, so they run in this process or in others, on this machine or on many.
 
 import logging
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -30,7 +29,9 @@ Order = tuple[str, str, tuple[str, ...]]
 """Settings file, output folder and overrides of a run, as plain values."""
 
 _WINDOW = 3
-"""Pieces that are given to a task runner at a time, for each of its workers."""
+"""Tasks that are given to a task runner at a time, for each of its workers."""
+_TASK_SECONDS = 10.0
+"""Of work in a task: Prefect takes some 0.1 s of CPU time for each."""
 _UNKNOWN_WORKERS = 64
 """What a scheduler elsewhere is taken to have, at most."""
 
@@ -67,7 +68,7 @@ def may_pass(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
 
 
 @task(
-    name="piece",
+    name="pieces",
     task_run_name="{name}",
     cache_policy=NO_CACHE,
     retries=3,
@@ -75,9 +76,9 @@ def may_pass(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
     retry_jitter_factor=0.5,
     retry_condition_fn=may_pass,
 )
-def do(order: Order, piece: Piece, name: str) -> Finished:  # noqa: ARG001
-    """Finish one piece of work."""
-    return do_piece(opened(order), piece)
+def do(order: Order, pieces: Sequence[Piece], name: str) -> list[Finished]:  # noqa: ARG001
+    """Finish some pieces of work; each is kept as it ends."""
+    return [do_piece(opened(order), piece) for piece in pieces]
 
 
 def _is_no_warning_of_threads(record: logging.LogRecord) -> bool:
@@ -92,7 +93,7 @@ logging.getLogger("prefect.task_runs").addFilter(_is_no_warning_of_threads)
 
 
 class Pace:
-    """How long pieces took so far, and from when on one hangs.
+    """How long pieces took so far: how many make a task, and when one hangs.
 
     Pieces of a step are alike, but the first in a process waits for compiled code; so
     the limit is far above the slowest so far, and never below a quarter of an hour.
@@ -104,25 +105,41 @@ class Pace:
 
     def __init__(self) -> None:
         self.n_pieces = 0
+        self.seconds = 0.0
         self.slowest = 0.0
 
     def add(self, seconds: float) -> None:
         """Learn from a piece that ended."""
         self.n_pieces += 1
+        self.seconds += seconds
         self.slowest = max(self.slowest, seconds)
 
-    @property
-    def limit(self) -> float | None:
-        """Seconds after which a piece is stopped and tried again; None: not known."""
+    def size(self, n_left: int, n_workers: int) -> int:
+        """Pieces for the next task: ten seconds of work, but all have some at the end.
+
+        Args:
+            n_left: Pieces that no task has yet.
+            n_workers: Who share them.
+        """
+        if self.n_pieces < self.ENOUGH:
+            return 1
+        mean = max(self.seconds / self.n_pieces, 1e-3)
+        return max(1, min(int(_TASK_SECONDS / mean), n_left // (2 * n_workers)))
+
+    def limit(self, n_pieces: int) -> float | None:
+        """Seconds after which a task of so many pieces is stopped and tried again.
+
+        None: not known.
+        """
         if self.n_pieces < self.ENOUGH:
             return None
-        return max(self.LEAST_SECONDS, self.TIMES_SLOWEST * self.slowest)
+        return max(self.LEAST_SECONDS, self.TIMES_SLOWEST * self.slowest * n_pieces)
 
 
 def done(
     order: Order, pieces: Sequence[Piece], runner: TaskRunner[Any], n_workers: int
 ) -> Iterator[Finished]:
-    """Do pieces of work as tasks; each is yielded as it ends.
+    """Do pieces of work as tasks, some in each; all are yielded as a task ends.
 
     Only so many are in the task runner's hands that no worker waits: so a flow needs
     little memory, ends soon when it is cancelled, and time-outs learn from the step.
@@ -131,21 +148,28 @@ def done(
         Exception: What a task raised after its retries.
     """
     pace = Pace()
-    left = iter(pieces)
-    ended: SimpleQueue[PrefectFuture[Finished]] = SimpleQueue()
-    waiting = 0
+    given, waiting = 0, 0
+    ended: SimpleQueue[PrefectFuture[list[Finished]]] = SimpleQueue()
     while True:
-        for piece in islice(left, max(0, _WINDOW * n_workers - waiting)):
-            timed = do.with_options(timeout_seconds=pace.limit)
-            parameters = {"order": order, "piece": piece, "name": piece.name}
+        while given < len(pieces) and waiting < _WINDOW * n_workers:
+            own = pieces[given : given + pace.size(len(pieces) - given, n_workers)]
+            more = f" and {len(own) - 1} more" if own[1:] else ""
+            timed = do.with_options(timeout_seconds=pace.limit(len(own)))
+            parameters = {
+                "order": order,
+                "pieces": list(own),
+                "name": own[0].name + more,
+            }
             runner.submit(timed, parameters).add_done_callback(ended.put)
+            given += len(own)
             waiting += 1
         if not waiting:
             return
         finished = ended.get().result()
         waiting -= 1
-        pace.add(finished.seconds)
-        yield finished
+        for piece in finished:
+            pace.add(piece.seconds)
+            yield piece
 
 
 def n_workers_of(name: str, workers: int) -> int:

@@ -10,6 +10,8 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prefect.client.schemas.objects import TaskRun
 from prefect.states import Failed
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
@@ -18,10 +20,11 @@ from typer.testing import CliRunner
 import csp
 from csp.cli import build_app
 from csp.errors import InputError, MissingDependencyError, StoreError
+from csp.search import Finished, Part
 from csp.settings import Settings, load_settings
 from flows import runners
 from flows.asking import order_of, settings_of
-from flows.pieces import Pace, do, may_pass, n_workers_of
+from flows.pieces import Pace, do, done, may_pass, n_workers_of
 from flows.predict import predict
 from flows.submit_commands import runs, submit
 
@@ -90,18 +93,54 @@ def test_only_what_may_pass_is_tried_again(error, expected):
     assert may_pass(do, run, Failed(data=error)) is expected
 
 
-def test_a_piece_hangs_only_far_beyond_the_slowest_so_far():
+def test_a_task_hangs_only_far_beyond_the_slowest_piece_so_far():
     pace = Pace()
-    assert pace.limit is None
+    assert pace.limit(1) is None
     for seconds in (1.0, 2.0, 60.0, 3.0):
         pace.add(seconds)
-    assert pace.limit is None  # too few to know
+    assert pace.limit(1) is None  # too few to know
     pace.add(4.0)
-    assert pace.limit == 1200.0
+    assert pace.limit(1) == 1200.0
+    assert pace.limit(3) == 3600.0
     hasty = Pace()
     for _ in range(9):
         hasty.add(0.1)
-    assert hasty.limit == 900.0
+    assert hasty.limit(1) == 900.0
+
+
+def test_a_task_is_ten_seconds_of_work_and_the_end_is_shared():
+    pace = Pace()
+    assert pace.size(1000, 2) == 1  # nothing is known
+    for _ in range(5):
+        pace.add(0.5)
+    assert pace.size(1000, 2) == 20
+    assert pace.size(40, 2) == 10
+    assert pace.size(3, 2) == 1
+    assert pace.size(1000, 64) == 7
+    slow = Pace()
+    for _ in range(5):
+        slow.add(60.0)
+    assert slow.size(1000, 2) == 1
+
+
+@given(n_pieces=st.integers(0, 60), n_workers=st.integers(1, 4))
+def test_every_piece_is_done_once_in_tasks_of_any_size(n_pieces, n_workers):
+    pieces = [Part("source", "step", first, 1) for first in range(n_pieces)]
+    sizes = []
+
+    class Runner:
+        def submit(self, _, parameters):
+            own = parameters["pieces"]
+            sizes.append(len(own))
+            ends = [Finished(piece.name, 2.0, "host/1", {}, {}) for piece in own]
+            future = mock.Mock()
+            future.result.return_value = ends
+            future.add_done_callback.side_effect = lambda call: call(future)
+            return future
+
+    found = [item.name for item in done(("", "", ()), pieces, Runner(), n_workers)]
+    assert sorted(found) == sorted(piece.name for piece in pieces)
+    assert max(sizes, default=1) <= 5
 
 
 def test_schedulers_elsewhere_get_enough_to_do():
