@@ -57,15 +57,17 @@ def compiled(
 
 @cache
 def code_folder() -> Path:
-    """Where machine code of the present sources is kept; that of older ones is removed.
+    """Where machine code of the present sources is kept.
 
-    Beside the package, or in NUMBA_CACHE_DIR if that is set.
+    Beside the package, where that of older ones is removed; or in NUMBA_CACHE_DIR if
+    that is set, which other installations may share.
     """
-    given = _config.CACHE_DIR
-    parent = Path(given) if given else PACKAGE / "__pycache__"
-    folder = parent / f"compiled-{digest(PACKAGE)}"
+    name = f"compiled-{digest(PACKAGE)}"
+    if _config.CACHE_DIR:
+        return Path(_config.CACHE_DIR) / name
+    folder = PACKAGE / "__pycache__" / name
     if not folder.exists():
-        for older in parent.glob("compiled-*"):
+        for older in folder.parent.glob("compiled-*"):
             shutil.rmtree(older, ignore_errors=True)
     return folder
 

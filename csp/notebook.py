@@ -16,6 +16,7 @@ from csp.comparison.reading import read_crystal
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.exports.figure import drawn
+from csp.exports.formats import columns
 from csp.exports.selection import Choice, EnergyLevel, Exported, chosen
 from csp.page.write import PAGE
 from csp.runs import open_run
@@ -55,8 +56,8 @@ class Results:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a structure; the names of the columns hold their units."""
-        return pd.DataFrame(map(_row_of, self.items), index=self._ranks)
+        """One row a structure, the columns of ``csp export``; names hold the units."""
+        return pd.DataFrame(map(columns, self.items), index=self._ranks)
 
     def crystal(self, which: int | str) -> Crystal:
         """One structure, by its rank (1 is the lowest) or its id.
@@ -96,7 +97,7 @@ class Results:
 
     @property
     def _ranks(self) -> pd.Index:
-        return pd.RangeIndex(1, len(self.items) + 1, name="rank")
+        return pd.RangeIndex(1, len(self.items) + 1)
 
     def _headings(self) -> tuple[str, ...]:
         corrected = ("corrected", "± σ", "P(lowest)")
@@ -132,29 +133,6 @@ class Results:
             *corrected,
             row.observed_form,
         )
-
-
-def _row_of(item: Exported) -> dict[str, object]:
-    row, better = item.stored.row, item.ranking
-    columns: dict[str, object] = {
-        "id": row.id,
-        "space_group": row.space_group,
-        "z_prime": row.z_prime,
-        "density_g_per_cm3": row.density_g_per_cm3,
-        "lattice_energy_kj_per_mol": row.lattice_energy_kj_per_mol,
-        "relative_energy_kj_per_mol": row.relative_energy_kj_per_mol,
-        "times_found": row.times_found,
-        "conformer": row.conformer,
-        "observed_form": row.observed_form,
-    }
-    if better is not None:
-        columns |= {
-            "corrected_relative_energy_kj_per_mol": better.relative_energy_kj_per_mol,
-            "sigma_kj_per_mol": better.sigma_kj_per_mol,
-            "p_global_minimum": better.p_global_minimum,
-            "computed_at": better.computed_at,
-        }
-    return columns
 
 
 def load(folder: str | Path) -> Results:

@@ -63,7 +63,7 @@ def _view(folder: Path, now: "Snapshot") -> Group:
             for status in Status
             if status is not Status.CONVERGED and now.endings[status]
         ),
-        ("refined", str(len(now.refined)), f"{now.n_unrefined} came to no minimum"),
+        ("refined", str(now.n_refined), f"{now.n_unrefined} came to no minimum"),
         ("settled", str(now.n_settled), ""),
         ("rate", f"{now.rate:,.0f} an hour", "over the last minutes"),
     ]

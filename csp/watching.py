@@ -25,13 +25,15 @@ class Rounds:
     """The distinct minima of the rounds of a search that have ended.
 
     Attributes:
-        n_rounds: How many have.
+        source: Folder of their lists in the store; other settings have another.
+        n_rounds: How many have ended.
         energies: Of the distinct minima, kJ/mol per formula unit.
         volumes: Of their cells, for each molecule, Å³.
         completeness: What they say of the minima not seen, by the draws that ended in a
             minimum; empty before the first round has ended.
     """
 
+    source: str
     n_rounds: int
     energies: Scalars
     volumes: Scalars
@@ -49,7 +51,7 @@ class Snapshot:
     Attributes:
         endings: How many first relaxations ended with each status.
         n_wanted: Valid minima that the search wants.
-        refined: Energies of the minima refined with the full force field, kJ/mol.
+        n_refined: Minima refined with the full force field.
         n_unrefined: Refinements that came to no minimum.
         n_settled: Minima that were tested by their Hessian.
         rate: First relaxations and refinements an hour, lately.
@@ -59,15 +61,12 @@ class Snapshot:
 
     endings: Counter[Status]
     n_wanted: int
-    refined: Scalars
+    n_refined: int
     n_unrefined: int
     n_settled: int
     rate: float
     rounds: Rounds
     is_finished: bool
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "refined", read_only(self.refined))
 
     @property
     def n_valid(self) -> int:
@@ -92,10 +91,10 @@ class Watch:
         self._folder = folder
         self._store = Store(folder / "store")
         self._endings: dict[str, Counter[Status]] = {}
-        self._refined: dict[str, list[float]] = {}
+        self._refined: dict[str, int] = {}
         self._settled: dict[str, int] = {}
         self._n_unrefined = 0
-        self._rounds = Rounds(0, np.empty(0), np.empty(0), ())
+        self._rounds = Rounds("", 0, np.empty(0), np.empty(0), ())
         self._work: list[tuple[float, int]] = []
 
     def look(self, now: float) -> Snapshot:
@@ -121,7 +120,7 @@ class Watch:
         return Snapshot(
             endings=sum(self._endings.values(), Counter()),
             n_wanted=int(wanted),
-            refined=np.array([e for own in self._refined.values() for e in own]),
+            n_refined=sum(self._refined.values()),
             n_unrefined=self._n_unrefined,
             n_settled=sum(self._settled.values()),
             rate=3600.0 * sum(n for _, n in recent) / seconds,
@@ -133,11 +132,9 @@ class Watch:
         for name, rows in self._new("relaxed", self._endings):
             self._endings[name] = Counter(Status(row["status"]) for row in rows)
         for name, rows in self._new("refined", self._refined):
-            good = [row for row in rows if row["status"] == Status.CONVERGED]
-            self._refined[name] = [
-                float(row["lattice_energy_kj_per_mol"]) for row in good
-            ]
-            self._n_unrefined += len(rows) - len(good)
+            n_good = sum(row["status"] == Status.CONVERGED for row in rows)
+            self._refined[name] = n_good
+            self._n_unrefined += len(rows) - n_good
         for name, rows in self._new("settled", self._settled):
             self._settled[name] = len(rows)
         self._read_rounds()
@@ -151,7 +148,7 @@ class Watch:
             return
         source = folders[-1].name
         ended = sorted(path.name for path in (folders[-1] / "full").glob("*-members*"))
-        if len(ended) == self._rounds.n_rounds:
+        if (source, len(ended)) == (self._rounds.source, self._rounds.n_rounds):
             return
         first: Row = {}
         full: Row = {}
@@ -165,7 +162,7 @@ class Watch:
                 minima += map(Relaxation.from_row, rows)
         except (StoreError, FileNotFoundError):
             return  # being written
-        self._rounds = _rounds(len(ended), minima, first, full)
+        self._rounds = _rounds((source, len(ended)), minima, first, full)
 
     def _new(self, kind: str, known: object) -> Iterator[tuple[str, list[Row]]]:
         """Pieces of a kind that were not read yet; those just written wait."""
@@ -182,11 +179,13 @@ class Watch:
             yield name, rows
 
 
-def _rounds(n_rounds: int, minima: list[Relaxation], first: Row, full: Row) -> Rounds:
+def _rounds(
+    which: tuple[str, int], minima: list[Relaxation], first: Row, full: Row
+) -> Rounds:
     """What ended rounds came to.
 
     Args:
-        n_rounds: How many.
+        which: Folder of their lists, and how many.
         minima: The distinct ones of the full force field.
         first: By the name of each draw, that of the first relaxation it came to.
         full: By the names of those, the one of ``minima``.
@@ -195,7 +194,7 @@ def _rounds(n_rounds: int, minima: list[Relaxation], first: Row, full: Row) -> R
     ends = [numbers.get(full.get(founder, ""), -1) for founder in first.values()]
     energies = np.array([end.lattice_energy for end in minima])
     return Rounds(
-        n_rounds,
+        *which,
         energies,
         np.array([_volume_per_molecule(end) for end in minima]),
         estimate_completeness(np.array(ends, dtype=int), energies),

@@ -2,16 +2,15 @@
 
 import json
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from csp.page.data import ReportData
 from csp.page.payload import packed, payload
 from csp.page.sections import html_of
-from csp.viewing import inlined
-from csp.viewing.inlined import inline, text_of
+from csp.viewing.inlined import drawing_scripts, inline, template
 
-SCRIPTS = (
+_SCRIPTS = (
+    "vendor/echarts.min.js",
     "core.js",
     "powder.js",
     "landscape.js",
@@ -21,10 +20,8 @@ SCRIPTS = (
     "curves.js",
     "main.js",
 )
-"""In the order in which they build on one another, after those that draw crystals."""
-_LIBRARY = "vendor/echarts.min.js"
+"""In the order in which they build on one another; the first is a library of others."""
 _PACKAGE = "csp.page"
-_TEMPLATE = "page.html.jinja"
 
 
 def html(data: ReportData) -> str:
@@ -34,36 +31,15 @@ def html(data: ReportData) -> str:
     it they set as text.
     """
     content = payload(data)
-    return (
-        _environment()
-        .get_template(_TEMPLATE)
-        .render(
-            data=data,
-            packed=packed(content),
-            has_ranking=content["corrected"] is not None,
-            sections=[
-                (section.title, Markup(html_of(section.markdown)))
-                for section in data.sections
-            ],
-            settings=json.dumps(dict(data.settings), ensure_ascii=False, indent=1),
-            style=inline(_PACKAGE, "style.css"),
-            libraries=[
-                inline("csp.viewing", inlined.LIBRARY),
-                inline(_PACKAGE, _LIBRARY),
-            ],
-            scripts=[
-                *(inline("csp.viewing", name) for name in inlined.SCRIPTS),
-                *(inline(_PACKAGE, name) for name in SCRIPTS),
-            ],
-        )
-    )
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FunctionLoader(lambda name: text_of(_PACKAGE, name)),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return template(_PACKAGE, "page.html.jinja").render(
+        data=data,
+        packed=packed(content),
+        has_ranking=content["corrected"] is not None,
+        sections=[
+            (section.title, Markup(html_of(section.markdown)))
+            for section in data.sections
+        ],
+        settings=json.dumps(dict(data.settings), ensure_ascii=False, indent=1),
+        style=inline(_PACKAGE, "style.css"),
+        scripts=[*drawing_scripts(), *(inline(_PACKAGE, name) for name in _SCRIPTS)],
     )

@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-
 from csp.viewing.elements import radii_of
-from csp.viewing.inlined import LIBRARY, SCRIPTS, inline, text_of
+from csp.viewing.inlined import drawing_scripts, inline, template
 
 _HEIGHT = 420
 """Of the frame, pixels."""
@@ -21,24 +19,12 @@ def scene(cif: str, symbols: Iterable[str], caption: str) -> str:
         symbols: Its elements.
         caption: What stands under it.
     """
-    return (
-        Environment(
-            loader=FunctionLoader(lambda name: text_of(_PACKAGE, name)),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        .get_template("scene.html.jinja")
-        .render(
-            caption=caption,
-            cif=cif,
-            elements=radii_of(set(symbols)),
-            style=inline(_PACKAGE, "scene.css"),
-            scripts=[
-                inline(_PACKAGE, name) for name in (LIBRARY, *SCRIPTS, "scene.js")
-            ],
-        )
+    return template(_PACKAGE, "scene.html.jinja").render(
+        caption=caption,
+        cif=cif,
+        elements=radii_of(set(symbols)),
+        style=inline(_PACKAGE, "scene.css"),
+        scripts=[*drawing_scripts(), inline(_PACKAGE, "scene.js")],
     )
 
 

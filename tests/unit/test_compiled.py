@@ -74,15 +74,23 @@ def test_code_is_kept_in_its_folder():
 
 
 def test_code_of_older_sources_is_removed_when_there_is_none_of_these(
-    tmp_path, monkeypatch
+    package, monkeypatch
 ):
-    monkeypatch.setattr(module._config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(module, "PACKAGE", package)
+    kept = package / "__pycache__"
     for name in ("compiled-0", "other"):
-        (tmp_path / name).mkdir()
+        (kept / name).mkdir(parents=True)
     folder = code_folder.__wrapped__()
-    assert folder.parent == tmp_path
-    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    assert folder.parent == kept
+    assert [path.name for path in kept.iterdir()] == ["other"]
     folder.mkdir()
-    (tmp_path / "compiled-0").mkdir()
+    (kept / "compiled-0").mkdir()
     assert code_folder.__wrapped__() == folder
+    assert (kept / "compiled-0").exists()
+
+
+def test_nothing_is_removed_from_a_folder_that_others_share(tmp_path, monkeypatch):
+    monkeypatch.setattr(module._config, "CACHE_DIR", str(tmp_path))
+    (tmp_path / "compiled-0").mkdir()
+    assert code_folder.__wrapped__() == tmp_path / f"compiled-{digest(PACKAGE)}"
     assert (tmp_path / "compiled-0").exists()

@@ -1,5 +1,6 @@
 """A run watched from its store, which is left as it is."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -22,7 +23,7 @@ def test_a_finished_run_is_told_as_it_was(finished):
     seen = Watch(finished.output).look(0.0)
     counts = finished.landscape.counts
     assert seen.endings == counts.endings
-    assert len(seen.refined) == counts.n_refined
+    assert seen.n_refined == counts.n_refined
     assert seen.is_finished
     assert seen.hours_left is None
     assert seen.n_wanted == finished.search.run.settings.packing.n_minima
@@ -80,6 +81,19 @@ def test_rounds_are_told_as_the_search_knows_them(finished):
             each = volume(crystal.cell) / crystal.n_molecules
             assert found == pytest.approx(each, rel=1e-6)
     assert len(set(by_energy) & {m.lattice_energy for m in finished.landscape.minima})
+
+
+def test_rounds_of_other_comparison_settings_are_read_again(finished, tmp_path):
+    shutil.copytree(finished.output / "store", tmp_path / "store")
+    watch = Watch(tmp_path)
+    before = watch.look(0.0).rounds
+    (folder,) = (tmp_path / "store").glob("rounds-*")
+    other = shutil.copytree(folder, folder.with_name("rounds-other"))
+    later = folder.stat().st_mtime + 10.0
+    os.utime(other, (later, later))
+    after = watch.look(0.0).rounds
+    assert (before.source, after.source) == (folder.name, other.name)
+    assert after.n_rounds == before.n_rounds
 
 
 def test_a_round_whose_lists_are_not_whole_is_left_for_later(finished, tmp_path):

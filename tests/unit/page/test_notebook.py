@@ -98,7 +98,7 @@ def test_a_corrected_landscape_has_its_order_and_errors(corrected_folder):
     energies = loaded.table["corrected_relative_energy_kj_per_mol"]
     assert np.all(np.diff(energies) > 0)
     assert loaded.table["observed_form"].iloc[0]
-    assert loaded.table["sigma_kj_per_mol"].min() > 0
+    assert loaded.table["corrected_sigma_kj_per_mol"].min() > 0
 
 
 def test_it_is_shown_as_a_picture_and_a_table(corrected_folder):
