@@ -4,6 +4,7 @@ Csp.compare = (() => {
   let viewer = null;
   let chart = null;
   let overlays = null;
+  const MOST = 200; // structures to choose from in a list: thousands would take a second to lay out
 
   const nameOf = (key) => (typeof key === "number" ? Csp.data.structures.id[key] : key);
   const keyOf = (text) => (text.startsWith("#") ? Number(text.slice(1)) : text);
@@ -125,23 +126,38 @@ Csp.compare = (() => {
     ));
   }
 
+  function option(key) {
+    if (typeof key !== "number") return Csp.element("option", { value: key }, key);
+    const item = Csp.item(key);
+    return Csp.element("option", { value: valueOf(key) },
+      `${(item.better ?? item).rank} · ${Csp.group(item.group)} · ${item.id}${item.form ? ` · ${item.form}` : ""}`);
+  }
+  /** Observed forms, structures found as them, and the lowest ones. */
   function options() {
-    const forms = Csp.data.observed.map((form) => Csp.element("option", { value: form.name }, form.name));
-    const structures = Csp.order().map(Csp.item).map((item) => Csp.element("option", { value: valueOf(item.i) },
-      `${(item.better ?? item).rank} · ${Csp.group(item.group)} · ${item.id}${item.form ? ` · ${item.form}` : ""}`));
-    const group = (label, list) => (list.length ? [Csp.element("optgroup", { label }, ...list)] : []);
-    return [...group("Observed", forms), ...group("Predicted, by energy", structures)];
+    const group = (label, keys) => (keys.length ? [Csp.element("optgroup", { label }, ...keys.map(option))] : []);
+    const order = Csp.order();
+    const listed = order.filter((i, k) => k < MOST || Csp.data.structures.form[i]);
+    const label = listed.length < order.length ? `The lowest ${MOST}; any other by its button “Compare”` : "Predicted, by energy";
+    return [...group("Observed", Csp.data.observed.map((form) => form.name)), ...group(label, listed)];
+  }
+  /** Choose it in a list, which it joins where it is not among the lowest. */
+  function put(id, key) {
+    const list = Csp.byId(id);
+    list.value = valueOf(key);
+    if (list.value === valueOf(key)) return;
+    list.append(option(key));
+    list.value = valueOf(key);
   }
 
   /** Put a structure first; against it an observed form, or its neighbour by energy. */
   function choose(i) {
     if (!chart) start();
-    Csp.byId("first").value = valueOf(i);
+    put("first", i);
     const { form } = Csp.item(i);
     const own = Csp.data.observed.find((each) => form.split(", ").includes(each.name));
     const order = Csp.order();
     const [fallback] = order.filter((other) => other !== i);
-    Csp.byId("second").value = valueOf(own ? own.name : Csp.data.observed[0]?.name ?? fallback ?? i);
+    put("second", own ? own.name : Csp.data.observed[0]?.name ?? fallback ?? i);
     draw();
   }
 
@@ -153,8 +169,9 @@ Csp.compare = (() => {
       Csp.byId(id).addEventListener("change", draw);
     }
     Csp.byId("swap").addEventListener("click", () => {
-      const [a, b] = [Csp.byId("first"), Csp.byId("second")];
-      [a.value, b.value] = [b.value, a.value];
+      const [one, other] = [chosen("first"), chosen("second")];
+      put("first", other);
+      put("second", one);
       draw();
     });
     chart = Csp.chart("both-powder", () => {

@@ -47,6 +47,16 @@ Csp.cividis = (part) => {
   return `rgb(${mixed.join(",")})`;
 };
 
+/* Charts are painted by the processor: thousands of small symbols by a graphics card that
+   is only emulated, as on many servers and remote desktops, take seconds. */
+echarts.setPlatformAPI({
+  createCanvas: () => {
+    const canvas = document.createElement("canvas");
+    canvas.getContext("2d", { willReadFrequently: true });
+    return canvas;
+  },
+});
+
 Csp.charts = [];
 /** A chart that is drawn again when the theme or its size changes. */
 Csp.chart = (id, option) => {
@@ -54,7 +64,9 @@ Csp.chart = (id, option) => {
   if (!place) return null;
   const chart = echarts.init(place, null, { renderer: "canvas" });
   const draw = () => chart.setOption(option(), { notMerge: true });
-  new ResizeObserver(() => chart.resize()).observe(place);
+  new ResizeObserver(() => {
+    if (place.clientWidth !== chart.getWidth() || place.clientHeight !== chart.getHeight()) chart.resize();
+  }).observe(place);
   Csp.charts.push({ chart, draw });
   draw();
   return { chart, draw };

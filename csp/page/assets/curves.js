@@ -20,7 +20,7 @@ Csp.curves = (() => {
     const highest = Math.max(1, ...Csp.data.completeness.map((curve) => curve.total[curve.total.length - 1] ?? curve.seen[curve.seen.length - 1]));
     const draws = Csp.data.completeness[0].draws;
     return {
-      animation: false, grid, color: palette, series,
+      animation: false, grid: { ...grid, bottom: 64 }, color: palette, series,
       legend: { top: 0, textStyle: text(), icon: "roundRect" },
       title: { text: "solid: seen   dashed: seen and estimated not to be   band: 95 %", bottom: 0, right: 12, textStyle: { fontSize: 11, fontWeight: 400, color: Csp.colour("soft") } },
       xAxis: Csp.axis("draws", { type: "log", min: draws[0], max: draws[draws.length - 1] }),

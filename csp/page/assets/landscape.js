@@ -130,37 +130,44 @@ Csp.landscape = (() => {
     return made;
   }
 
-  /** One standard deviation up and down. */
-  function bars(kind, panel) {
-    const { density } = Csp.data.structures;
-    const { sigma } = Csp.data.corrected;
+  /** What many points share, as one path: thousands of shapes of their own are slow. */
+  function together(parts) {
     return {
-      type: "custom", silent: true, clip: true, z: 1, tooltip: { show: false },
-      data: kind.indices.map((i) => [density[i], panel.energy(i) - sigma[i], panel.energy(i) + sigma[i]]),
-      encode: { x: 0, y: [1, 2] },
+      type: "custom", silent: true, clip: true, z: 1, tooltip: { show: false }, data: [[0, 0]],
       renderItem: (_, api) => {
-        const [x, low] = api.coord([api.value(0), api.value(1)]);
-        const [, high] = api.coord([api.value(0), api.value(2)]);
-        return { type: "line", shape: { x1: x, y1: low, x2: x, y2: high }, style: { stroke: kind.colour, lineWidth: 1, opacity: 0.45 } };
+        const at = (density, energy) => api.coord([density, energy]).map((value) => value.toFixed(1));
+        return { type: "group", children: parts(at) };
       },
     };
+  }
+  const lines = (kind, at, start, end) => {
+    const { density } = Csp.data.structures;
+    const path = kind.indices.map((i) => {
+      const [x, low] = at(density[i], start(i));
+      return `M${x} ${low}V${at(density[i], end(i))[1]}`;
+    });
+    return { type: "path", shape: { pathData: path.join("") }, style: { fill: "none", stroke: kind.colour, lineWidth: 1, opacity: 0.4 } };
+  };
+
+  /** One standard deviation up and down. */
+  function bars(kind, panel) {
+    const { sigma } = Csp.data.corrected;
+    return together((at) => [lines(kind, at, (i) => panel.energy(i) - sigma[i], (i) => panel.energy(i) + sigma[i])]);
   }
 
   /** From the energy of the force field to the corrected one. */
   function arrows(kind) {
     const { density } = Csp.data.structures;
-    return {
-      type: "custom", silent: true, clip: true, z: 1, tooltip: { show: false },
-      data: kind.indices.map((i) => [density[i], cheap(i), better(i)]), encode: { x: 0, y: [1, 2] },
-      renderItem: (_, api) => {
-        const [x, start] = api.coord([api.value(0), api.value(1)]);
-        const [, end] = api.coord([api.value(0), api.value(2)]);
-        return { type: "group", children: [
-          { type: "line", shape: { x1: x, y1: start, x2: x, y2: end }, style: { stroke: kind.colour, lineWidth: 1, opacity: 0.35 } },
-          { type: "circle", shape: { cx: x, cy: start, r: 1.6 }, style: { fill: kind.colour, opacity: 0.5 } },
-        ] };
-      },
-    };
+    return together((at) => {
+      const dots = kind.indices.map((i) => {
+        const [x, y] = at(density[i], cheap(i));
+        return `M${x - 1.6} ${y}a1.6 1.6 0 1 0 3.2 0a1.6 1.6 0 1 0 -3.2 0`;
+      });
+      return [
+        lines(kind, at, cheap, better),
+        { type: "path", shape: { pathData: dots.join("") }, style: { fill: kind.colour, opacity: 0.5 } },
+      ];
+    });
   }
 
   /** What hovering over a point says; text, never HTML. */
@@ -205,7 +212,10 @@ Csp.landscape = (() => {
     drawn.chart.setOption({
       series: panels().map((panel, k) => ({ id: `selected-${k}`, data: [[density[chosen], panel.energy(chosen), chosen]] })),
     });
-    const item = Csp.item(chosen);
+    announce();
+  }
+  function announce() {
+    const item = Csp.item(Csp.state.selected);
     Csp.byId("announce").textContent = `${item.form ? `${item.form}: ` : ""}${item.id}, ${Csp.group(item.group)}, `
       + `force field rank ${item.rank} (+${item.above.toFixed(2)} kJ/mol)`
       + (item.better ? `, corrected rank ${item.better.rank} (+${item.better.above.toFixed(2)} ± ${item.better.sigma.toFixed(2)})` : "");
@@ -282,7 +292,7 @@ Csp.landscape = (() => {
     brushing();
     Csp.byId("picture").addEventListener("click", () => Csp.save("landscape.png", drawn.chart.getDataURL({ pixelRatio: 3, backgroundColor: Csp.colour("card") })));
     legend();
-    mark();
+    announce();
   }
 
   return { start };

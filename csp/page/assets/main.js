@@ -35,15 +35,28 @@
     Csp.set("theme", name);
   }
 
+  /** For paper the page is laid out anew: light, its width, everything unfolded. */
   function printing() {
+    const page = document.documentElement;
     let before = null;
     addEventListener("beforeprint", () => {
-      before = document.documentElement.dataset.theme;
+      const folded = [...document.querySelectorAll("details:not([open])")];
+      before = { theme: page.dataset.theme, folded };
+      page.dataset.paper = "yes";
+      for (const part of folded) part.open = true;
+      resize();
       theme("light");
-      document.querySelectorAll("details").forEach((part) => { part.open = true; });
-      for (const { chart } of Csp.charts) chart.resize();
     });
-    addEventListener("afterprint", () => theme(before));
+    addEventListener("afterprint", () => {
+      delete page.dataset.paper;
+      for (const part of before.folded) part.open = false;
+      resize();
+      theme(before.theme);
+    });
+  }
+  function resize() {
+    for (const { chart } of Csp.charts) chart.resize();
+    Csp.viewer.resize();
   }
 
   /** What is costly and lies further down is made when it comes near, or after a while. */

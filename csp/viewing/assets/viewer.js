@@ -4,11 +4,20 @@ Csp.viewer = (() => {
   const MOST_BONDS_SHOWN = 6000;
   const all = [];
 
+  /** Whether a processor stands in for the graphics card: smooth edges then cost a second a frame. */
+  function isEmulated() {
+    const gl = document.createElement("canvas").getContext("webgl");
+    const names = gl?.getExtension("WEBGL_debug_renderer_info");
+    const name = names ? gl.getParameter(names.UNMASKED_RENDERER_WEBGL) : "";
+    gl?.getExtension("WEBGL_lose_context")?.loseContext();
+    return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+  }
+
   /** A viewer in an element; null, and a sentence there, without WebGL. */
   function create(id) {
     const place = Csp.byId(id);
     try {
-      const viewer = $3Dmol.createViewer(place, { backgroundColor: Csp.colour("card"), antialias: true });
+      const viewer = $3Dmol.createViewer(place, { backgroundColor: Csp.colour("card"), antialias: !isEmulated() });
       if (!viewer) throw new Error("no WebGL");
       all.push(viewer);
       new ResizeObserver(() => viewer.resize()).observe(place);
@@ -88,6 +97,9 @@ Csp.viewer = (() => {
   function recolour() {
     for (const viewer of all) viewer.setBackgroundColor(Csp.colour("card"));
   }
+  function resize() {
+    for (const viewer of all) viewer.resize();
+  }
 
   /** Molecules to show of a crystal. */
   function extent(crystal, which) {
@@ -142,5 +154,5 @@ Csp.viewer = (() => {
     }
   }
 
-  return { create, show, addMolecules, addBonds, addCell, lookAlong, recolour, cluster };
+  return { create, show, addMolecules, addBonds, addCell, lookAlong, recolour, resize, cluster };
 })();

@@ -43,6 +43,20 @@ OVERLAID = """(() => {
   return [Math.sqrt(sum / n), found.rmsd, n];
 })()"""
 """How far atoms of the overlay are from one another, Å; its RMSD; how many."""
+LAID_OUT = """(() => {
+  const width = document.body.clientWidth;
+  const inside = [...document.querySelectorAll("main *")].filter((e) => e.clientWidth);
+  return {
+    body: width, theme: document.documentElement.dataset.theme,
+    nav: getComputedStyle(document.querySelector("nav")).display,
+    folded: document.querySelectorAll("details:not([open])").length,
+    charts: Csp.charts.map(({ chart }) => chart.getWidth()),
+    viewer: document.querySelector("#viewer canvas").clientWidth,
+    overflowing: inside.filter((e) => e.getBoundingClientRect().right > width + 1)
+      .map((e) => e.id || e.className || e.tagName),
+  };
+})()"""
+"""Widths in pixels, theme, what is folded, what sticks out to the right."""
 READY = "html[data-ready=yes]"
 
 
@@ -253,6 +267,22 @@ def test_two_crystals_are_laid_over_one_another(corrected, corrected_folder):
         assert "was not computed" in page.locator("#verdict").inner_text()
 
 
+def test_a_structure_that_no_list_holds_is_compared_by_its_button(corrected):
+    page = corrected.page
+    corrected.value("Csp.compare.start()")
+    last = corrected.value("Csp.order().at(-1)")
+    page.evaluate(
+        "i => document.querySelectorAll(`#compare option[value='#${i}']`)"
+        ".forEach((e) => e.remove())",
+        last,
+    )
+    page.evaluate("i => Csp.set('selected', i)", last)
+    page.locator("#to-compare").click()
+    assert page.locator("#first").input_value() == f"#{last}"
+    page.locator("#swap").click()
+    assert page.locator("#second").input_value() == f"#{last}"
+
+
 def test_crystals_and_patterns_are_those_of_csp(plain, plain_folder):
     rows = read_csv(plain_folder / "landscape.csv")
     patterns = []
@@ -355,16 +385,26 @@ def test_names_that_are_html_stay_text(chromium, corrected_folder):
     watched.close()
 
 
-def test_it_prints(corrected, tmp_path):
-    corrected.page.emulate_media(media="print")
+def test_it_prints_as_wide_as_the_paper_and_then_is_as_before(corrected, tmp_path):
+    corrected.value("Csp.compare.start()")
+    corrected.value("document.documentElement.dataset.theme = 'dark'")
+    before = corrected.value(LAID_OUT)
+    corrected.value("dispatchEvent(new Event('beforeprint'))")
+    paper = corrected.value(LAID_OUT)
+    assert paper["overflowing"] == []
+    assert paper["theme"] == "light"
+    assert paper["folded"] == 0
+    assert paper["nav"] == "none"
+    # 186 mm of 96 dots an inch; the charts are drawn for it
+    assert paper["body"] == pytest.approx(186 / 25.4 * 96, abs=1)
+    assert max(paper["charts"]) < paper["body"] < max(before["charts"])
+    assert paper["viewer"] < paper["body"]
+    corrected.value("dispatchEvent(new Event('afterprint'))")
+    assert corrected.value(LAID_OUT) == before
     pdf = tmp_path / "report.pdf"
     corrected.page.pdf(path=pdf, print_background=True)
     assert pdf.read_bytes().startswith(b"%PDF")
     assert pdf.stat().st_size > 50_000
-    assert (
-        corrected.value("getComputedStyle(document.querySelector('nav')).display")
-        == "none"
-    )
 
 
 def test_its_data_can_be_read_by_others(plain, plain_folder):
