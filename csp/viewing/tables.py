@@ -9,8 +9,9 @@ def html_table(
 ) -> str:
     """A table as HTML; all texts are escaped."""
     head = "".join(f"<th>{escape(name)}</th>" for name in headings)
+    cell_start = '<td style="white-space: nowrap">'
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        "<tr>" + "".join(f"{cell_start}{escape(cell)}</td>" for cell in row) + "</tr>"
         for row in rows
     )
     return (
