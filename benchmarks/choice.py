@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from csp.arrays import Indices, Matrix, Scalars
-from csp.correction.acquisition import ChoiceSettings, choose, first_choice
+from csp.correction.acquisition import ChoiceSettings, Ladder, choose, first_choice
 from csp.correction.feature_store import FeatureStore
 from csp.correction.fidelity import Correction, LevelData
 from csp.correction.kernels import ElementKernel
@@ -94,11 +94,12 @@ def rehearse(policy: str, known: Known, repeat: int) -> Rehearsal:
             stop = (part, len(rows), above)
         if part > max(PARTS) or len(rows) == len(known.truth):
             return Rehearsal(np.array(curve), stop)
-        new = (
-            choose(fitted.posterior, known.costs, rows, BATCH, generator)
-            if policy == "csp"
-            else order[len(rows) : len(rows) + BATCH]
-        )
+        new = order[len(rows) : len(rows) + BATCH]
+        if policy == "csp":
+            heights = np.isin(np.arange(len(known.truth)), rows).astype(int)
+            posterior = fitted.posterior
+            ladder = Ladder(posterior.mean, (posterior,), known.costs[None], heights)
+            new = np.array([item.row for item in choose(ladder, BATCH, generator)])
         rows = np.concatenate([rows, new])
 
 

@@ -3,35 +3,41 @@
     python benchmarks/correction.py LANDSCAPE LEVEL [FIGURE.png]
 
 LANDSCAPE is the folder of a run with reference energies at LEVEL (csp reference run or
-import). Of the computed structures some are learned from, in the order of three
+import). Of the structures computed there some are learned from, in the order of a few
 policies, and the error is that of the others. Cost is the CPU time of the reference
-energies, as part of what the whole landscape would take. The policies: what csp correct
-chooses (cost-aware), random, and the lowest of the force field first. Random orders and
-first choices differ in five repeats; all share one set of structures.
+energies, as part of what the whole landscape would take at LEVEL. The policies: what
+csp correct chooses (of any level that LEVEL builds on), the same at LEVEL alone, random,
+and the lowest of the force field first, both at LEVEL. Random orders and first choices
+differ in five repeats; all share one set of structures.
 """
 
+import io
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from csp.arrays import Indices, Scalars
+from csp.arrays import Indices, Matrix, Scalars
 from csp.corrected.knowledge import chain_of, knowledge_of
 from csp.corrected.landscape import described
-from csp.correction.acquisition import choose, first_choice
+from csp.correction.acquisition import Ladder, choose, first_choice
 from csp.correction.fidelity import Correction, LevelData
 from csp.reference.campaign import Campaign
 from csp.reference.levels import built_in_levels, level_named
 from csp.reference_source import open_source
 
 N_REPEATS = 5
-FIRST = 6
-STEPS = (6, 8, 10, 12, 16, 20, 25, 30, 40, 50)
+FIRST, FIRST_HIGH = 8, 4
+N_AT_ONCE = 4
 WINDOW = 10.0
+HIGHEST_PART = 0.12
+"""Of the cost of the whole landscape, where a curve ends."""
+LABEL_ERROR = 0.1
+"""kJ/mol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,8 @@ class Data:
         features: Φ.
         cheap: Energies of the force field, kJ/mol.
         density: g/cm³.
-        truth: Energies of the level, kJ/mol.
-        costs: CPU seconds.
+        energies: Of each level, the highest last, one row a level, kJ/mol.
+        costs: Of each level, given the ones below, CPU seconds.
         whole_cost: Of every structure of the landscape, those that were not computed by
             the cost model, CPU seconds.
     """
@@ -51,9 +57,21 @@ class Data:
     features: np.ndarray
     cheap: Scalars
     density: Scalars
-    truth: Scalars
-    costs: Scalars
+    energies: Matrix
+    costs: Matrix
     whole_cost: float
+
+    @property
+    def truth(self) -> Scalars:
+        """Energies of the highest level, kJ/mol."""
+        return np.asarray(self.energies[-1])
+
+    @property
+    def without_levels_below(self) -> "Data":
+        """The highest level alone; its cost holds that of those below."""
+        return replace(
+            self, energies=self.energies[-1:], costs=self.costs.sum(axis=0)[None]
+        )
 
 
 def quiet(stage: str, done: int, total: int) -> None:
@@ -61,134 +79,202 @@ def quiet(stage: str, done: int, total: int) -> None:
 
 
 def read(folder: Path, name: str) -> Data:
-    """The computed structures of a landscape."""
+    """The structures of a landscape that are computed at a level."""
     levels = built_in_levels()
     level = level_named(name, levels)
     source = open_source([folder], None, [])
-    campaign = Campaign(folder, level, levels)
-    knowledge = knowledge_of(campaign, source)
-    if knowledge is None:
+    chain = [Campaign(folder, item, levels) for item in chain_of(level, levels)]
+    known = [knowledge_of(campaign, source) for campaign in chain]
+    if any(item is None for item in known):
         raise SystemExit(f"no energies at {level.name} in {folder}")
-    rows = knowledge.data.rows
+    tables = [
+        dict(zip(item.data.rows.tolist(), item.data.energies.tolist(), strict=True))
+        for item in known
+        if item is not None
+    ]
+    rows = sorted(set.intersection(*(set(table) for table in tables)))
     chosen = [source.candidates[row] for row in rows]
     landscape = described(chosen, folder / "descriptors", quiet)
-    costs = np.zeros(len(rows))
-    for item in chain_of(level, levels):
-        for place, candidate in enumerate(chosen):
-            found = Campaign(folder, item, levels).results.find(candidate.subject)
+    costs = np.zeros((len(chain), len(rows)))
+    whole = 0.0
+    for k, campaign in enumerate(chain):
+        model = campaign.cost_model()
+        for row, candidate in enumerate(source.candidates):
+            found = campaign.results.find(candidate.subject)
             if found is not None and found.cost is not None:
-                costs[place] += found.cost.cpu_seconds
-    model = campaign.cost_model()
-    others = set(range(len(source.candidates))) - set(rows.tolist())
-    expected = sum(
-        campaign.expected_cpu_seconds(source.candidates[row].subject, model)
-        for row in others
-    )
+                cost = found.cost.cpu_seconds
+            else:
+                cost = campaign.expected_cpu_seconds(candidate.subject, model)
+            whole += cost
+            if row in tables[-1] and row in rows:
+                costs[k, rows.index(row)] = cost
     return Data(
         landscape.features,
         landscape.baseline,
         landscape.linear[:, 0],
-        np.array(knowledge.data.energies),
+        np.array([[table[row] for row in rows] for table in tables]),
         costs,
-        float(costs.sum() + expected),
+        whole,
     )
 
 
-def fit(data: Data, rows: Indices) -> Correction:
-    """The model of some structures."""
-    labels = LevelData(rows, data.truth[rows], np.full(len(rows), 0.1))
-    return Correction.fit(
-        data.features, data.cheap, {"level": labels}, linear=data.density[:, None]
-    )
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What was computed.
+
+    Attributes:
+        order: Crystals and levels, as they were computed: (row, height).
+        data: Of the levels that were used.
+    """
+
+    data: Data
+    order: tuple[tuple[int, int], ...]
+
+    @property
+    def heights(self) -> Indices:
+        """At how many levels each crystal is computed."""
+        found = np.zeros(len(self.data.cheap), dtype=int)
+        for row, height in self.order:
+            found[row] = max(found[row], height)
+        return found
+
+    @property
+    def part(self) -> float:
+        """Cost, of the whole landscape's."""
+        levels = np.arange(len(self.data.costs))[:, None]
+        is_paid = levels < self.heights
+        return float(self.data.costs[is_paid].sum() / self.data.whole_cost)
+
+    @property
+    def correction(self) -> Correction:
+        """What is learned from it."""
+        levels = {}
+        for k, energies in enumerate(self.data.energies):
+            rows = np.flatnonzero(self.heights > k)
+            errors = np.full(len(rows), LABEL_ERROR)
+            levels[f"level {k}"] = LevelData(rows, energies[rows], errors)
+        return Correction.fit(
+            self.data.features,
+            self.data.cheap,
+            levels,
+            linear=self.data.density[:, None],
+        )
+
+    def and_more(self, more: Sequence[tuple[int, int]]) -> "Paid":
+        """After further calculations."""
+        return replace(self, order=(*self.order, *more))
 
 
-def cost_aware(data: Data, n: int, generator: np.random.Generator) -> Indices:
+Policy = Callable[[Paid, np.random.Generator], list[tuple[int, int]]]
+
+
+def chosen_by_csp(paid: Paid, generator: np.random.Generator) -> list[tuple[int, int]]:
     """What csp correct would compute, from first choices that differ a little."""
-    jitter = data.costs * generator.uniform(0.9, 1.1, len(data.costs))
-    known = list(first_choice(data.features, data.cheap, jitter, FIRST))
-    while len(known) < n:
-        posterior = fit(data, np.array(known)).posterior
-        known += list(choose(posterior, data.costs, np.array(known), 2, generator))
-    return np.array(known[:n])
+    data = paid.data
+    highest = len(data.costs)
+    if not paid.order:
+        jitter = data.costs.sum(axis=0) * generator.uniform(0.9, 1.1, len(data.cheap))
+        first = first_choice(data.features, data.cheap, jitter, FIRST).tolist()
+        return [(row, highest if k < FIRST_HIGH else 1) for k, row in enumerate(first)]
+    correction = paid.correction
+    ladder = Ladder(
+        correction.posterior.mean,
+        tuple(step.posterior for step in correction.steps),
+        data.costs,
+        paid.heights,
+    )
+    return [(item.row, item.height) for item in choose(ladder, N_AT_ONCE, generator)]
 
 
-def at_random(data: Data, n: int, generator: np.random.Generator) -> Indices:
+def at_random(paid: Paid, generator: np.random.Generator) -> list[tuple[int, int]]:
     """Any."""
-    return generator.permutation(len(data.truth))[:n]
+    left = np.flatnonzero(paid.heights == 0)
+    n = N_AT_ONCE if paid.order else FIRST
+    return [(int(row), 1) for row in generator.permutation(left)[:n]]
 
 
-def lowest_first(data: Data, n: int, generator: np.random.Generator) -> Indices:
+def lowest_first(paid: Paid, generator: np.random.Generator) -> list[tuple[int, int]]:
     """By the force field."""
     del generator
-    return np.argsort(data.cheap)[:n]
+    left = np.flatnonzero(paid.heights == 0)
+    n = N_AT_ONCE if paid.order else FIRST
+    return [(int(row), 1) for row in left[np.argsort(paid.data.cheap[left])][:n]]
 
 
-POLICIES: dict[str, Callable[[Data, int, np.random.Generator], Indices]] = {
-    "cost-aware": cost_aware,
-    "random": at_random,
-    "lowest first": lowest_first,
-}
+def curve(data: Data, policy: Policy, repeat: int) -> list[tuple[float, ...]]:
+    """Part of the cost, structures computed, error of the others, of the low ones."""
+    generator = np.random.default_rng(repeat)
+    paid = Paid(data, ())
+    truth = data.truth
+    found = []
+    while True:
+        more = policy(paid, generator)
+        paid = paid.and_more(more)
+        others = np.flatnonzero(paid.heights < len(data.costs))
+        low = others[truth[others] <= truth.min() + WINDOW]
+        if not more or paid.part > HIGHEST_PART or len(low) < FIRST:
+            return found
+        errors = np.abs(paid.correction.posterior.mean - truth)
+        found.append(
+            (
+                paid.part,
+                float(np.count_nonzero(paid.heights)),
+                float(errors[others].mean()),
+                float(errors[low].mean()),
+            )
+        )
 
 
-def error(data: Data, rows: Indices) -> tuple[float, float, float]:
-    """Cost (part of the whole landscape's), error of the others, of the low ones."""
-    correction = fit(data, rows)
-    others = np.setdiff1d(np.arange(len(data.truth)), rows)
-    errors = np.abs(correction.posterior.mean - data.truth)
-    low = others[data.truth[others] <= data.truth.min() + WINDOW]
-    return (
-        float(data.costs[rows].sum() / data.whole_cost),
-        float(errors[others].mean()),
-        float(errors[low].mean()) if len(low) else float("nan"),
-    )
+def averaged(curves: Sequence[Sequence[tuple[float, ...]]]) -> Matrix:
+    """Means over repeats at equal numbers of batches, with spreads of the errors."""
+    n = min(len(one) for one in curves)
+    stack = np.array([one[:n] for one in curves])
+    return np.hstack([stack.mean(axis=0), stack[:, :, 2:].std(axis=0)])
 
 
 def main(folder: Path, level: str, figure: Path | None) -> None:
     """Print the table, draw the figure."""
     data = read(folder, level)
-    n_all = len(data.truth)
     print(
-        f"{n_all} structures at {level}, {data.costs.sum() / 3600.0:.2f} CPU-hours; "
-        f"the whole landscape would take {data.whole_cost / 3600.0:.1f}"
+        f"{len(data.truth)} structures at {level}, {data.costs.sum() / 3600.0:.2f} "
+        f"CPU-hours; the whole landscape would take {data.whole_cost / 3600.0:.1f}"
     )
     shift = data.truth - data.cheap
     print(f"force field, its mean shifted: {np.abs(shift - shift.mean()).mean():.2f}")
-    curves: dict[str, list[Sequence[float]]] = {}
-    for name, policy in POLICIES.items():
-        print(f"\n{name}\n   n   cost %   error   within {WINDOW:g} kJ/mol")
-        curves[name] = []
-        for n in (step for step in STEPS if step <= 0.8 * n_all):
-            found = np.array(
-                [
-                    error(data, policy(data, n, np.random.default_rng(repeat)))
-                    for repeat in range(N_REPEATS)
-                ]
-            )
-            mean = np.nanmean(found, axis=0)
-            curves[name].append([*mean, *np.nanstd(found[:, 1:], axis=0)])
-            print(f"{n:4d} {100 * mean[0]:8.1f} {mean[1]:7.2f} {mean[2]:8.2f}")
+    alone = data.without_levels_below
+    policies: dict[str, tuple[Data, Policy]] = {
+        "csp": (data, chosen_by_csp),
+        "csp, one level": (alone, chosen_by_csp),
+        "random": (alone, at_random),
+        "lowest first": (alone, lowest_first),
+    }
+    if len(data.costs) == 1:
+        del policies["csp, one level"]
+    curves = {}
+    for name, (used, policy) in policies.items():
+        print(f"\n{name}\n cost %   computed   error   within {WINDOW:g} kJ/mol")
+        found = averaged([curve(used, policy, k) for k in range(N_REPEATS)])
+        for part, n, error, low, *_ in found:
+            print(f"{100 * part:7.1f} {n:10.0f} {error:7.2f} {low:8.2f}", flush=True)
+        curves[name] = found
     if figure is not None:
         figure.write_bytes(picture(curves, level))
         print(f"\nwrote {figure}")
 
 
-def picture(curves: dict[str, list[Sequence[float]]], level: str) -> bytes:
+def picture(curves: dict[str, Matrix], level: str) -> bytes:
     """Error against cost, one line a policy."""
-    import io
-
     canvas = Figure(figsize=(9.0, 4.2), layout="constrained")
     FigureCanvasAgg(canvas)
     panels = canvas.subplots(1, 2, sharex=True)
     titles = ("all others", f"those within {WINDOW:g} kJ/mol of the lowest")
+    colours = ("#0072b2", "#009e73", "#999999", "#d55e00")
     for column, (axes, title) in enumerate(zip(panels, titles, strict=True)):
-        for (name, rows), colour in zip(
-            curves.items(), ("#0072b2", "#999999", "#d55e00"), strict=True
-        ):
-            table = np.array(rows)
+        for (name, table), colour in zip(curves.items(), colours, strict=False):
             axes.errorbar(
                 100.0 * table[:, 0],
-                table[:, 1 + column],
-                table[:, 3 + column],
+                table[:, 2 + column],
+                table[:, 4 + column],
                 label=name,
                 color=colour,
                 marker="o",

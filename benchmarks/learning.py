@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from csp.comparison.reading import read_crystal
-from csp.correction.acquisition import choose
+from csp.correction.acquisition import Ladder, choose
 from csp.correction.domain import near_duplicates
 from csp.correction.feature_store import FeatureStore
 from csp.correction.fidelity import Correction, LevelData
@@ -76,7 +76,8 @@ def timed(n: int, progress: Progress = silent) -> None:
     rank(posterior.sample(1000, generator))
     mark("ranking")
     costs = np.array([float(len(c.atomic_numbers)) ** 2 for c in crystals])
-    choose(posterior, costs, rows, 8, generator)
+    heights = np.isin(np.arange(n), rows).astype(int)
+    choose(Ladder(posterior.mean, (posterior,), costs[None], heights), 8, generator)
     mark("choice of 8")
     print(
         f"{n} crystals, {len(rows)} labels, {phi.shape[1]} features, "

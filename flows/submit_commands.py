@@ -94,12 +94,20 @@ def runs(
 ) -> None:
     """The latest runs of csp's flows on the Prefect server."""
     with explained(), _client() as client:
-        from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+        from prefect.client.schemas.filters import (
+            FlowFilter,
+            FlowFilterName,
+            FlowRunFilter,
+            FlowRunFilterExpectedStartTime,
+        )
         from prefect.client.schemas.sorting import FlowRunSort
 
         names = ["predict", "search", "rank", "reference", "correct", "benchmark"]
+        # those of coming nights are scheduled long before
+        until = FlowRunFilterExpectedStartTime(before_=datetime.now(UTC))
         found = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=names)),
+            flow_run_filter=FlowRunFilter(expected_start_time=until),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=number,
         )

@@ -1,12 +1,12 @@
 """Learn, choose, compute, learn: until the ranking is sure or the budget is spent."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from csp.arrays import Indices, Scalars
+from csp.arrays import Indices, Matrix
 from csp.corrected.knowledge import LevelKnowledge, knowledge_of
 from csp.corrected.landscape import (
     FEWEST_LABELS,
@@ -15,7 +15,7 @@ from csp.corrected.landscape import (
     corrected,
     described,
 )
-from csp.correction.acquisition import choose, first_choice
+from csp.correction.acquisition import Choice, Ladder, choose, first_choice
 from csp.correction.stopping import Check, StopRule, should_stop
 from csp.randomness import generator_of
 from csp.records import Progress
@@ -26,6 +26,8 @@ from csp.reference_source import Source
 
 N_FIRST = 8
 """Structures that are computed before anything is learned."""
+N_FIRST_HIGH = 4
+"""Of these, how many are computed at the highest of several levels."""
 N_AT_ONCE = 4
 """Structures of a batch, or as many as are computed side by side."""
 NO_BUDGET = "without a budget nothing was computed"
@@ -67,7 +69,7 @@ def improved(
 
     Args:
         source: The landscape.
-        chain: The levels, the lowest first; what is chosen is computed at the highest.
+        chain: The levels, the lowest first; what is chosen is computed at any of them.
         limits: Cores, memory, and the time of the whole loop.
         progress: Told how far it is.
         compute: How the structures of a batch are computed.
@@ -91,13 +93,16 @@ def improved(
         if left <= 0.0:
             reason = "the budget was spent" if limits.budget_seconds else NO_BUDGET
             return _ended(landscape, knowledge, history, reason)
-        rows = _next(landscape, found, source, chain[-1], limits)
-        if len(rows) == 0:
+        choices = _next(landscape, found, source, chain, limits)
+        if not choices:
             return _ended(landscape, knowledge, history, "nothing is left to compute")
-        subjects = [source.candidates[row].subject for row in rows]
-        within = replace(limits, budget_seconds=None if np.isinf(left) else left)
-        tally = compute(chain[-1], subjects, within, progress)
-        if not tally.computed and tally.n_left:
+        tallies = []
+        for campaign, subjects in _by_level(choices, source, chain):
+            left = _left(limits, began)
+            within = replace(limits, budget_seconds=None if np.isinf(left) else left)
+            tallies.append(compute(campaign, subjects, within, progress))
+        n_left = sum(tally.n_left for tally in tallies)
+        if n_left and not any(tally.computed for tally in tallies):
             reason = "what is left of the budget is too short for another calculation"
             return _ended(landscape, knowledge, history, reason)
 
@@ -128,32 +133,76 @@ def _next(
     landscape: DescribedLandscape,
     found: CorrectedLandscape | None,
     source: Source,
-    campaign: Campaign,
+    chain: Sequence[Campaign],
     limits: Limits,
-) -> Indices:
-    """Rows to compute next; none if everything is computed or set aside."""
-    costs, is_known = _costs(source, campaign)
+) -> list[Choice]:
+    """What to compute next; nothing if everything is computed or set aside."""
+    costs, heights = _costs(source, chain)
+    counts = [int((heights > level).sum()) for level in range(len(chain))]
+    n_wanted = N_FIRST - counts[0], N_FIRST_HIGH - counts[-1]
+    if found is None or max(n_wanted) > 0:
+        return _first(landscape, costs, heights, n_wanted)
+    names = [item.level for item in found.knowledge]
+    known = [k for k, campaign in enumerate(chain) if campaign.level.name in names]
+    ladder = Ladder(
+        found.correction.posterior.mean,
+        tuple(step.posterior for step in found.correction.steps),
+        np.add.reduceat(costs, [0, *(k + 1 for k in known[:-1])], axis=0),
+        np.searchsorted(known, heights),
+    )
     n = max(N_AT_ONCE, limits.n_workers)
-    n_known = int(is_known.sum())
-    if found is None or n_known < N_FIRST:
-        wanted = first_choice(landscape.features, landscape.baseline, costs, len(costs))
-        is_fresh = ~is_known[wanted] & np.isfinite(costs[wanted])
-        return np.asarray(wanted[is_fresh][: max(1, N_FIRST - n_known)])
-    computed = found.knowledge[-1].data.rows
-    generator = generator_of("choice", str(n_known))
-    return choose(found.correction.posterior, costs, computed, n, generator)
+    choices = choose(ladder, n, generator_of("choice", str(sum(counts))))
+    return [Choice(item.row, known[item.height - 1] + 1) for item in choices]
 
 
-def _costs(source: Source, campaign: Campaign) -> tuple[Scalars, np.ndarray]:
-    """Expected CPU seconds, infinite for what was set aside; and what is computed."""
-    model = campaign.cost_model()
-    costs = np.empty(len(source.candidates))
-    is_known = np.zeros(len(costs), dtype=bool)
-    for row, item in enumerate(source.candidates):
-        result = campaign.results.find(item.subject)
-        costs[row] = campaign.expected_cpu_seconds(item.subject, model)
-        if result is not None:
-            is_failure = isinstance(result.outcome, Failure)
-            costs[row] = np.inf if is_failure else costs[row]
-            is_known[row] = not is_failure
-    return costs, is_known
+def _first(
+    landscape: DescribedLandscape,
+    costs: Matrix,
+    heights: Indices,
+    n_wanted: tuple[int, int],
+) -> list[Choice]:
+    """The first structures, so many in all, so many of them at the highest level."""
+    n_low, n_high = n_wanted
+    total, highest = costs.sum(axis=0), len(costs)
+    n = min(len(total), 2 * N_FIRST + int(np.count_nonzero(heights)))
+    order = first_choice(landscape.features, landscape.baseline, total, n)
+    choices = []
+    for row in order[np.isfinite(total[order])].tolist():
+        if n_high > 0 and heights[row] < highest:
+            choices.append(Choice(row, highest))
+            n_high -= 1
+        elif n_low > 0 and heights[row] == 0:
+            choices.append(Choice(row, 1))
+        else:
+            continue
+        n_low -= heights[row] == 0
+    return choices
+
+
+def _by_level(
+    choices: Sequence[Choice], source: Source, chain: Sequence[Campaign]
+) -> Iterator[tuple[Campaign, list[Subject]]]:
+    """What is computed at each level, those at the lowest first."""
+    for height, campaign in enumerate(chain, 1):
+        rows = [item.row for item in choices if item.height == height]
+        if rows:
+            yield campaign, [source.candidates[row].subject for row in rows]
+
+
+def _costs(source: Source, chain: Sequence[Campaign]) -> tuple[Matrix, Indices]:
+    """Expected CPU seconds of every step, and at how many levels crystals are known.
+
+    Infinite for what was set aside.
+    """
+    costs = np.empty((len(chain), len(source.candidates)))
+    heights = np.zeros(costs.shape[1], dtype=int)
+    for level, campaign in enumerate(chain):
+        model = campaign.cost_model()
+        for row, item in enumerate(source.candidates):
+            result = campaign.results.find(item.subject)
+            costs[level, row] = campaign.expected_cpu_seconds(item.subject, model)
+            if result is not None and isinstance(result.outcome, Failure):
+                costs[level, row] = np.inf
+            elif result is not None:
+                heights[row] = level + 1
+    return costs, heights

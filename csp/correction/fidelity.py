@@ -11,7 +11,7 @@ References:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,7 +55,8 @@ class Step:
     Attributes:
         name: Of the level.
         labels: Differences to the level below.
-        weights: What they say.
+        posterior: What they say of the differences of all crystals.
+        weights: And of the weights of the inputs.
         left_out: Each label predicted from the others.
         inflation: By how much standard deviations are widened so that the errors of
             the labels left out are as large as expected.
@@ -63,6 +64,7 @@ class Step:
 
     name: str
     labels: Labels
+    posterior: Posterior
     weights: Weights
     left_out: LeaveOneOut
     inflation: float
@@ -158,14 +160,16 @@ def _raised(
     left_out = leave_one_out(problem)
     is_enough = len(labels.rows) >= _FEWEST_FOR_INFLATION
     wider = inflation(left_out.scores) if is_enough else 1.0
-    step = step.widened(wider)
+    step = _as_computed(
+        step.widened(wider), replace(data, energies=differences), ~is_first
+    )
     raised = Posterior(
         below.mean + step.mean,
         np.hstack([below.factor, step.factor]),
         below.own_variance + step.own_variance,
     )
-    raised = _as_computed(raised, data, (uncertain > 0.0) | ~is_first)
-    return raised, Step(name, labels, weights, left_out, wider)
+    raised = _as_computed(raised, data, uncertain > 0.0)
+    return raised, Step(name, labels, step, weights, left_out, wider)
 
 
 def _first_of_a_kind(features: Matrix) -> Mask:

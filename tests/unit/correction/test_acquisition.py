@@ -1,11 +1,14 @@
 """What to compute next, when to stop, and what can be said of the ranks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from csp.correction.acquisition import (
     ChoiceSettings,
+    Ladder,
     choose,
     expected_improvement,
     first_choice,
@@ -61,32 +64,81 @@ def test_the_first_are_cheap_and_diverse_and_the_lowest():
     assert len(set(first_choice(phi, energies, costs, 5, lone).tolist())) == 5
 
 
+def one_level(posterior, costs, computed) -> Ladder:
+    """A ladder of one level above the cheap one."""
+    heights = np.zeros(len(costs), dtype=int)
+    heights[computed] = 1
+    return Ladder(posterior.mean, (posterior,), costs[None], heights)
+
+
+def rows_of(choices) -> list[int]:
+    return [choice.row for choice in choices]
+
+
 def test_of_two_equal_crystals_the_cheaper_is_chosen():
-    factor = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    posterior = Posterior(np.zeros(3), factor, np.zeros(3))
+    factor = np.array([[0.0, 0.0]] * 3 + [[1.0, 0.0], [0.0, 1.0]])
+    posterior = Posterior(np.zeros(5), factor, np.zeros(5))
     generator = np.random.default_rng(0)
-    for computed in ([0], [0, 0], [0, 0, 0]):
-        known = np.array(computed)
-        chosen = choose(posterior, np.array([1.0, 4.0, 2.0]), known, 1, generator)
-        assert chosen.tolist() == [2]
+    costs = np.array([1.0, 1.0, 1.0, 4.0, 2.0])
+    for computed in ([0], [0, 1], [0, 1, 2]):  # the last by expected improvement
+        ladder = one_level(posterior, costs, computed)
+        open_costs = np.where(np.arange(5) < 3, np.inf, ladder.costs)
+        ladder = replace(ladder, costs=open_costs)
+        assert rows_of(choose(ladder, 1, generator)) == [4]
+
+
+def test_where_levels_build_on_one_another_the_cheap_one_is_climbed_first():
+    """The second step is well known and dear: it is left for the lowest crystals."""
+    generator = np.random.default_rng(1)
+    wide, narrow = (
+        generator.normal(size=(2, 12, 8)) * np.array([3.0, 0.1])[:, None, None]
+    )
+    steps = tuple(Posterior(np.zeros(12), f, np.full(12, 1e-4)) for f in (wide, narrow))
+    known = steps[0].after_computing(0), steps[1].after_computing(0)
+    costs = np.array([np.ones(12), np.full(12, 5.0)])
+    heights = np.array([2] + [0] * 11)
+    ladder = Ladder(np.zeros(12), known, costs, heights)
+    choices = choose(ladder, 6, np.random.default_rng(0))
+    # every third is for the lowest, and that wants the highest level
+    assert [choice.height for choice in choices] == [1, 2, 1, 1, 2, 1]
+    dear = replace(ladder, costs=np.array([np.full(12, 5.0), np.full(12, 1e-4)]))
+    assert all(item.height == 2 for item in choose(dear, 6, np.random.default_rng(0)))
+
+
+def test_a_step_of_a_ladder_gains_and_costs_what_is_missing(posterior):
+    steps = (posterior.after_computing(0), posterior)
+    costs = np.array([[1.0, 2.0, 3.0, 4.0, 5.0], [10.0] * 5])
+    ladder = Ladder(posterior.mean, steps, costs, np.array([1, 0, 0, 0, 2]))
+    summed = ladder.summed(costs)
+    assert_array_equal(summed[:, 1], [2.0, 12.0])
+    assert_array_equal(summed[:, 0], [np.nan, 10.0])  # the first step is done
+    assert np.isnan(summed[:, 4]).all()
+    top = ladder.top
+    assert_allclose(top.variance, steps[0].variance + posterior.variance)
+    climbed = ladder.climbed(1, 2)
+    assert climbed.heights.tolist() == [1, 2, 0, 0, 2]
+    assert climbed.top.variance[1] == pytest.approx(0.0)
+    with pytest.raises(InputError, match="a cost for each"):
+        Ladder(posterior.mean, steps, costs[:1], ladder.heights)
 
 
 def test_a_batch_does_not_choose_twins():
     factor = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.7]])
     posterior = Posterior(np.zeros(4), factor, np.array([0.0, 1e-4, 1e-4, 1e-4]))
-    chosen = choose(posterior, np.ones(4), np.array([0]), 2, np.random.default_rng(0))
-    assert set(chosen.tolist()) in ({1, 3}, {2, 3})
+    ladder = one_level(posterior, np.ones(4), [0])
+    chosen = choose(ladder, 2, np.random.default_rng(0))
+    assert set(rows_of(chosen)) in ({1, 3}, {2, 3})
 
 
 def test_what_is_known_or_must_not_be_computed_is_not_chosen(posterior):
     costs = np.array([1.0, np.inf, 1.0, 1.0, 1.0])
     generator = np.random.default_rng(0)
-    chosen = choose(posterior, costs, np.array([0]), 9, generator)
-    assert sorted(chosen.tolist()) == [2, 3, 4]
+    chosen = choose(one_level(posterior, costs, [0]), 9, generator)
+    assert sorted(rows_of(chosen)) == [2, 3, 4]
     with pytest.raises(InputError, match="begin with the first choice"):
-        choose(posterior, costs, np.array([], dtype=int), 1, generator)
+        choose(one_level(posterior, costs, []), 1, generator)
     with pytest.raises(InputError, match="costs must be positive"):
-        choose(posterior, 0.0 * costs[:1], np.array([0]), 1, generator)
+        one_level(posterior, np.array([1.0, 0.0, 1.0, 1.0, 1.0]), [0])
 
 
 def test_the_loop_finds_the_minimum_of_a_synthetic_landscape():
@@ -101,8 +153,8 @@ def test_the_loop_finds_the_minimum_of_a_synthetic_landscape():
         data = LevelData(known, truth[known], np.zeros(len(known)))
         found = Correction.fit(phi, low, {"high": data}).posterior
         history.append(check(found.sample(500, generator), known))
-        new = choose(found, costs, known, 2, generator)
-        known = np.concatenate([known, new])
+        new = choose(one_level(found, costs, known), 2, generator)
+        known = np.concatenate([known, rows_of(new)])
     assert truth[known].min() == truth.min()
     assert costs[known].sum() < 0.5 * costs.sum()
 
