@@ -6,9 +6,9 @@ LANDSCAPE is the folder of a run with reference energies at LEVEL (csp reference
 import). Of the structures computed there some are learned from, in the order of a few
 policies, and the error is that of the others. Cost is the CPU time of the reference
 energies, as part of what the whole landscape would take at LEVEL. The policies: what
-csp correct chooses (of any level that LEVEL builds on), the same at LEVEL alone, random,
-and the lowest of the force field first, both at LEVEL. Random orders and first choices
-differ in five repeats; all share one set of structures.
+csp correct chooses (of any level that LEVEL builds on), the same at LEVEL alone, at
+random, and the lowest of the force field first, both at LEVEL. There are ten repeats;
+in each a sixth of the structures, others every time, is only predicted.
 """
 
 import io
@@ -22,18 +22,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from csp.arrays import Indices, Matrix, Scalars
-from csp.corrected.knowledge import chain_of, knowledge_of
+from csp.corrected.knowledge import chain_of
 from csp.corrected.landscape import described
+from csp.corrected.loop import known_levels
 from csp.correction.acquisition import Ladder, choose, first_choice
 from csp.correction.fidelity import Correction, LevelData
 from csp.reference.campaign import Campaign
 from csp.reference.levels import built_in_levels, level_named
 from csp.reference_source import open_source
 
-N_REPEATS = 5
+N_REPEATS = 10
 FIRST, FIRST_HIGH = 8, 4
 N_AT_ONCE = 4
 WINDOW = 10.0
+HIDDEN = 1 / 6
 HIGHEST_PART = 0.12
 """Of the cost of the whole landscape, where a curve ends."""
 LABEL_ERROR = 0.1
@@ -49,6 +51,7 @@ class Data:
         cheap: Energies of the force field, kJ/mol.
         density: g/cm³.
         energies: Of each level, the highest last, one row a level, kJ/mol.
+        changes: From level to level, of the isolated molecules, kJ/mol.
         costs: Of each level, given the ones below, CPU seconds.
         whole_cost: Of every structure of the landscape, those that were not computed by
             the cost model, CPU seconds.
@@ -58,6 +61,7 @@ class Data:
     cheap: Scalars
     density: Scalars
     energies: Matrix
+    changes: Matrix
     costs: Matrix
     whole_cost: float
 
@@ -70,7 +74,10 @@ class Data:
     def without_levels_below(self) -> "Data":
         """The highest level alone; its cost holds that of those below."""
         return replace(
-            self, energies=self.energies[-1:], costs=self.costs.sum(axis=0)[None]
+            self,
+            energies=self.energies[-1:],
+            changes=self.changes.sum(axis=0)[None],
+            costs=self.costs.sum(axis=0)[None],
         )
 
 
@@ -84,13 +91,12 @@ def read(folder: Path, name: str) -> Data:
     level = level_named(name, levels)
     source = open_source([folder], None, [])
     chain = [Campaign(folder, item, levels) for item in chain_of(level, levels)]
-    known = [knowledge_of(campaign, source) for campaign in chain]
-    if any(item is None for item in known):
+    known = known_levels(source, chain)
+    if len(known) < len(chain):
         raise SystemExit(f"no energies at {level.name} in {folder}")
     tables = [
         dict(zip(item.data.rows.tolist(), item.data.energies.tolist(), strict=True))
         for item in known
-        if item is not None
     ]
     rows = sorted(set.intersection(*(set(table) for table in tables)))
     chosen = [source.candidates[row] for row in rows]
@@ -113,9 +119,17 @@ def read(folder: Path, name: str) -> Data:
         landscape.baseline,
         landscape.linear[:, 0],
         np.array([[table[row] for row in rows] for table in tables]),
+        np.array([_known_change(item.data)[rows] for item in known]),
         costs,
         whole,
     )
+
+
+def _known_change(data: LevelData) -> Scalars:
+    """Of the isolated molecules of all crystals."""
+    if data.known_change is None:
+        raise SystemExit("gas energies of the conformers are missing")
+    return data.known_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +137,13 @@ class Paid:
     """What was computed.
 
     Attributes:
+        hidden: Crystals that are only predicted.
         order: Crystals and levels, as they were computed: (row, height).
         data: Of the levels that were used.
     """
 
     data: Data
+    hidden: np.ndarray
     order: tuple[tuple[int, int], ...]
 
     @property
@@ -152,13 +168,24 @@ class Paid:
         for k, energies in enumerate(self.data.energies):
             rows = np.flatnonzero(self.heights > k)
             errors = np.full(len(rows), LABEL_ERROR)
-            levels[f"level {k}"] = LevelData(rows, energies[rows], errors)
+            change = self.data.changes[k]
+            levels[f"level {k}"] = LevelData(rows, energies[rows], errors, change)
         return Correction.fit(
             self.data.features,
             self.data.cheap,
             levels,
             linear=self.data.density[:, None],
         )
+
+    @property
+    def open_costs(self) -> Matrix:
+        """Infinite for what is only predicted."""
+        return np.where(self.hidden, np.inf, self.data.costs)
+
+    @property
+    def left(self) -> Indices:
+        """Crystals that may be computed and are not."""
+        return np.flatnonzero((self.heights == 0) & ~self.hidden)
 
     def and_more(self, more: Sequence[tuple[int, int]]) -> "Paid":
         """After further calculations."""
@@ -169,18 +196,22 @@ Policy = Callable[[Paid, np.random.Generator], list[tuple[int, int]]]
 
 
 def chosen_by_csp(paid: Paid, generator: np.random.Generator) -> list[tuple[int, int]]:
-    """What csp correct would compute, from first choices that differ a little."""
+    """What csp correct would compute."""
     data = paid.data
     highest = len(data.costs)
     if not paid.order:
-        jitter = data.costs.sum(axis=0) * generator.uniform(0.9, 1.1, len(data.cheap))
-        first = first_choice(data.features, data.cheap, jitter, FIRST).tolist()
-        return [(row, highest if k < FIRST_HIGH else 1) for k, row in enumerate(first)]
+        costs = paid.open_costs.sum(axis=0)
+        first = first_choice(data.features, data.cheap, costs, 2 * FIRST)
+        first = first[np.isfinite(costs[first])][:FIRST]
+        return [
+            (row, highest if k < FIRST_HIGH else 1)
+            for k, row in enumerate(first.tolist())
+        ]
     correction = paid.correction
     ladder = Ladder(
         correction.posterior.mean,
         tuple(step.posterior for step in correction.steps),
-        data.costs,
+        paid.open_costs,
         paid.heights,
     )
     return [(item.row, item.height) for item in choose(ladder, N_AT_ONCE, generator)]
@@ -188,25 +219,25 @@ def chosen_by_csp(paid: Paid, generator: np.random.Generator) -> list[tuple[int,
 
 def at_random(paid: Paid, generator: np.random.Generator) -> list[tuple[int, int]]:
     """Any."""
-    left = np.flatnonzero(paid.heights == 0)
     n = N_AT_ONCE if paid.order else FIRST
-    return [(int(row), 1) for row in generator.permutation(left)[:n]]
+    return [(int(row), 1) for row in generator.permutation(paid.left)[:n]]
 
 
 def lowest_first(paid: Paid, generator: np.random.Generator) -> list[tuple[int, int]]:
     """By the force field."""
     del generator
-    left = np.flatnonzero(paid.heights == 0)
     n = N_AT_ONCE if paid.order else FIRST
-    return [(int(row), 1) for row in left[np.argsort(paid.data.cheap[left])][:n]]
+    lowest = paid.left[np.argsort(paid.data.cheap[paid.left])]
+    return [(int(row), 1) for row in lowest[:n]]
 
 
 def curve(data: Data, policy: Policy, repeat: int) -> list[tuple[float, ...]]:
     """Part of the cost, structures computed, error of the others, of the low ones."""
     generator = np.random.default_rng(repeat)
-    paid = Paid(data, ())
+    hidden = generator.random(len(data.cheap)) < HIDDEN
+    paid = Paid(data, hidden, ())
     truth = data.truth
-    found = []
+    found: list[tuple[float, ...]] = []
     while True:
         more = policy(paid, generator)
         paid = paid.and_more(more)

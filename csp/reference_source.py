@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read as read_atoms
 
+from csp.arrays import Scalars
 from csp.comparison.molecules import crystal_of_atoms, molecular_bonds
 from csp.comparison.reading import read_crystal
 from csp.conformers.monomers_file import read_monomers
@@ -30,6 +31,8 @@ class Source:
         folder: Where results go.
         candidates: The crystals; of a landscape the lowest first.
         molecules: Isolated, in each geometry that may be the lowest.
+        molecule_energies: Of these at the level of the landscape, kJ/mol; empty if
+            they are not known.
         conformers: Files of conformers with multipoles.
         gas_note: Where the molecules come from, as a sentence.
     """
@@ -37,6 +40,7 @@ class Source:
     folder: Path
     candidates: Sequence[Candidate]
     molecules: Sequence[Subject]
+    molecule_energies: Sequence[float]
     conformers: Sequence[Path]
     gas_note: str
 
@@ -68,7 +72,7 @@ def open_source(
     if twice is not None:
         raise InputError(f"two files are called {twice}.cif: rename one of them")
     molecules, note = _given(gas) if gas else _from_crystals(candidates)
-    return Source(output or Path("reference_run"), candidates, molecules, (), note)
+    return Source(output or Path("reference_run"), candidates, molecules, (), (), note)
 
 
 def _of_landscape(folder: Path, gas: Sequence[Path]) -> Source:
@@ -84,18 +88,24 @@ def _of_landscape(folder: Path, gas: Sequence[Path]) -> Source:
             )
         )
     files = sorted(folder.glob(CONFORMERS))
+    energies: list[float] = []
     if gas:
         molecules, note = _given(gas)
     elif files:
-        molecules = [
-            Subject(f"gas-{path.stem}-{conformer.label}", conformer.molecule)
+        conformers = [
+            (path.stem, conformer)
             for path in files
             for conformer in read_monomers(path).conformers
         ]
+        molecules = [
+            Subject(f"gas-{name}-{conformer.label}", conformer.molecule)
+            for name, conformer in conformers
+        ]
+        energies = [conformer.relative_energy for _, conformer in conformers]
         note = "gas energies: the lowest of the landscape's conformers"
     else:
         molecules, note = _from_crystals(candidates)
-    return Source(folder, candidates, molecules, files, note)
+    return Source(folder, candidates, molecules, energies, files, note)
 
 
 def _given(files: Sequence[Path]) -> tuple[list[Subject], str]:
@@ -120,12 +130,8 @@ def _from_crystals(candidates: Sequence[Candidate]) -> tuple[list[Subject], str]
     found: list[Subject] = []
     known: list[np.ndarray] = []
     for identity, molecule in _molecules(candidates):
-        shape = _shape(molecule)
-        is_known = any(
-            len(shape) == len(other) and np.abs(shape - other).max() < SAME_SHAPE
-            for other in known
-        )
-        if not is_known:
+        shape = shape_of(molecule)
+        if not any(is_same_shape(shape, other) for other in known):
             known.append(shape)
             found.append(Subject(f"gas-{identity}-{len(found) + 1}", molecule))
     return found, "gas energies: of the molecules as they are in the crystals"
@@ -139,7 +145,12 @@ def _molecules(candidates: Sequence[Candidate]) -> Iterator[tuple[str, Molecule]
             yield item.subject.id, molecule.centred()
 
 
-def _shape(molecule: Molecule) -> np.ndarray:
+def is_same_shape(one: Scalars, other: Scalars) -> bool:
+    """Whether two molecules have the same geometry, by :func:`shape_of`."""
+    return len(one) == len(other) and bool(np.abs(one - other).max() < SAME_SHAPE)
+
+
+def shape_of(molecule: Molecule) -> Scalars:
     """Sorted distances with the elements of their ends; equal for mirror images."""
     i, j = np.triu_indices(len(molecule.atomic_numbers), 1)
     lengths = np.linalg.norm(molecule.positions[i] - molecule.positions[j], axis=1)

@@ -7,6 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from csp.arrays import Indices, Matrix
+from csp.corrected.isolated import (
+    isolated_change,
+    molecule_counts,
+    molecule_energies,
+)
 from csp.corrected.knowledge import LevelKnowledge, knowledge_of
 from csp.corrected.landscape import (
     FEWEST_LABELS,
@@ -109,8 +114,20 @@ def improved(
 
 def known_levels(source: Source, chain: Sequence[Campaign]) -> list[LevelKnowledge]:
     """What is known of each level, those of which nothing is known left out."""
-    found = [knowledge_of(campaign, source) for campaign in chain]
-    return [item for item in found if item is not None]
+    found = []
+    counts = molecule_counts(source)
+    below = np.array(source.molecule_energies)
+    for campaign in chain:
+        item = knowledge_of(campaign, source)
+        if item is None:
+            continue
+        here = molecule_energies(source.molecules, campaign.results)
+        if counts is not None and len(below):
+            change = isolated_change(counts, below, here)
+            item = replace(item, data=replace(item.data, known_change=change))
+        found.append(item)
+        below = here
+    return found
 
 
 def _ended(

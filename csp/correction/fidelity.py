@@ -36,11 +36,15 @@ class LevelData:
         energies: kJ/mol per formula unit, relative to anything that is the same for
             all crystals of the level.
         errors: Their known standard errors, kJ/mol.
+        known_change: Part of the difference to the level below that is known of all
+            crystals beforehand, like that of their isolated molecules, kJ/mol; None
+            if nothing is.
     """
 
     rows: Indices
     energies: Scalars
     errors: Scalars
+    known_change: Scalars | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", read_only(self.rows, int))
@@ -127,6 +131,8 @@ class Correction:
         )
         steps = []
         for name, data in levels.items():
+            if data.known_change is not None:
+                known = known.shifted(data.known_change)
             inputs = inputs_above(features, known.mean, linear, flat)
             known, step = _raised(known, inputs, name, data, priors or Priors())
             steps.append(step)

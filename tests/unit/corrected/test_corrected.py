@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from csp import runs, stages
 from csp.cli import build_app
+from csp.corrected.isolated import isolated_change, molecule_counts
 from csp.corrected.knowledge import chain_of, knowledge_of, known_level
 from csp.corrected.landscape import corrected, crystal_of, described
-from csp.corrected.loop import improved
+from csp.corrected.loop import improved, known_levels
 from csp.corrected.outputs import write_no_ranking, write_ranking
 from csp.corrected.tables import ranking_rows, read_ranking
 from csp.errors import InputError
@@ -125,6 +126,49 @@ def test_what_was_not_computed_is_predicted(source):
     assert [bool(level) for level in landscape.computed_at] == [
         row % 2 == 0 for row in range(n)
     ]
+
+
+def test_what_conformers_differ_by_is_not_learned_but_taken(source):
+    """Conformers are apart by another amount at the level, and that was computed."""
+    campaign = campaign_of(source)
+    counts = molecule_counts(source)
+    assert counts.sum(axis=1) == pytest.approx(1.0)
+    assert counts.shape[1] == len(source.molecules) > 1
+    apart = 7.0 * np.arange(len(source.molecules))
+    for molecule, cheap, more in zip(
+        source.molecules, source.molecule_energies, apart, strict=True
+    ):
+        campaign.results.write(calculation(molecule, cheap + more, campaign))
+    wanted = np.array([truth(item) for item in source.candidates]) + counts @ apart
+    assert np.ptp(counts @ apart) > 5.0  # several conformers are in the landscape
+    known = np.arange(0, len(wanted), 4)
+    for row in known:
+        subject = source.candidates[row].subject
+        campaign.results.write(calculation(subject, wanted[row], campaign))
+    landscape = described(source.candidates, None, quiet)
+
+    def error(levels) -> float:
+        found = corrected(landscape, levels).energies - wanted
+        return float(np.abs(found - found[known].mean()).mean())
+
+    taken = known_levels(source, [campaign])
+    learned = [knowledge_of(campaign, source)]
+    assert error(taken) < 0.5 * error(learned)
+    change = taken[0].data.known_change
+    expected = counts @ apart
+    assert change == pytest.approx(expected - expected.mean(), abs=1e-6)
+
+
+def test_without_energies_of_all_conformers_nothing_is_taken(source):
+    campaign = campaign_of(source)
+    record(source, campaign, range(6))
+    (item,) = known_levels(source, [campaign])
+    assert item.data.known_change is None
+    counts = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    below, here = np.zeros(3), np.array([1.0, 3.0, np.nan])
+    assert isolated_change(counts, below, here) == pytest.approx([-1.0, 1.0])
+    here[1] = np.nan
+    assert isolated_change(counts, below, here) is None
 
 
 def test_a_landscape_is_ranked_by_corrected_energies(source, tmp_path):
