@@ -157,8 +157,9 @@ def _next(
     costs, heights = _costs(source, chain)
     counts = [int((heights > level).sum()) for level in range(len(chain))]
     n_wanted = N_FIRST - counts[0], N_FIRST_HIGH - counts[-1]
-    if found is None or max(n_wanted) > 0:
-        return _first(landscape, costs, heights, n_wanted)
+    first = _first(landscape, costs, heights, n_wanted)
+    if first or found is None:
+        return first
     names = [item.level for item in found.knowledge]
     known = [k for k, campaign in enumerate(chain) if campaign.level.name in names]
     ladder = Ladder(
@@ -180,6 +181,8 @@ def _first(
 ) -> list[Choice]:
     """The first structures, so many in all, so many of them at the highest level."""
     n_low, n_high = n_wanted
+    if max(n_wanted) <= 0:
+        return []
     total, highest = costs.sum(axis=0), len(costs)
     n = min(len(total), 2 * N_FIRST + int(np.count_nonzero(heights)))
     order = first_choice(landscape.features, landscape.baseline, total, n)

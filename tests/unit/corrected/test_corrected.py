@@ -106,6 +106,42 @@ def test_structures_may_be_computed_by_others_than_threads(source, folder):
     assert found.ending
 
 
+def test_the_lower_level_is_computed_of_more_structures(source):
+    """An embedding's base is computed with it; of others the base alone is."""
+    chain = [
+        Campaign(source.folder, level, LEVELS)
+        for level in chain_of(level_named("pbe0-d4-qe", LEVELS), LEVELS)
+    ]
+    asked = []
+    rows = {item.subject.id: row for row, item in enumerate(source.candidates)}
+
+    def compute(campaign, subjects, limits, progress):
+        tally = Tally()
+        if len(asked) > 14:  # the time is over
+            tally.n_left = len(subjects)
+            return tally
+        for subject in subjects:
+            asked.append((subject.id, campaign.level.name))
+            for item in chain[: chain.index(campaign) + 1]:
+                if not item.is_done(subject):
+                    record(source, item, [rows[subject.id]])
+            tally.computed.append(campaign.results.find(subject))
+        return tally
+
+    found = improved(source, chain, Limits(2, 1, 1.0), quiet, compute)
+    assert len(asked) == len(set(asked))
+    low, high = (item.level.name for item in chain)
+    first = {level for _, level in asked[:8]}
+    assert first == {low, high}
+    at_high = [name for name, level in asked if level == high]
+    assert 4 <= len(at_high) < len({name for name, _ in asked})
+    assert len(found.landscape.knowledge) == 2
+    assert [len(item.data.rows) for item in found.landscape.knowledge] == [
+        len({name for name, _ in asked}),
+        len(at_high),
+    ]
+
+
 def test_what_was_not_computed_is_predicted(source):
     campaign = campaign_of(source)
     n = len(source.candidates)
