@@ -4,7 +4,8 @@
 
 LANDSCAPE is the folder of a run with reference energies at LEVEL (csp reference run or
 import). Of the structures computed there some are learned from, in the order of a few
-policies, and the error is that of the others. Cost is the CPU time of the reference
+policies, and the error is that of the others; structures that only a level below has
+may be chosen at that one. Cost is the CPU time of the reference
 energies, as part of what the whole landscape would take at LEVEL. The policies: what
 csp correct chooses (of any level that LEVEL builds on), the same at LEVEL alone, at
 random, and the lowest of the force field first, both at LEVEL. There are ten repeats;
@@ -50,7 +51,8 @@ class Data:
         features: Φ.
         cheap: Energies of the force field, kJ/mol.
         density: g/cm³.
-        energies: Of each level, the highest last, one row a level, kJ/mol.
+        energies: Of each level, the highest last, one row a level, kJ/mol; not a
+            number where they were not computed, at infinite cost.
         changes: From level to level, of the isolated molecules, kJ/mol.
         costs: Of each level, given the ones below, CPU seconds.
         whole_cost: Of every structure of the landscape, those that were not computed by
@@ -98,7 +100,7 @@ def read(folder: Path, name: str) -> Data:
         dict(zip(item.data.rows.tolist(), item.data.energies.tolist(), strict=True))
         for item in known
     ]
-    rows = sorted(set.intersection(*(set(table) for table in tables)))
+    rows = sorted(set().union(*tables))
     chosen = [source.candidates[row] for row in rows]
     landscape = described(chosen, folder / "descriptors", quiet)
     costs = np.zeros((len(chain), len(rows)))
@@ -112,13 +114,13 @@ def read(folder: Path, name: str) -> Data:
             else:
                 cost = campaign.expected_cpu_seconds(candidate.subject, model)
             whole += cost
-            if row in tables[-1] and row in rows:
-                costs[k, rows.index(row)] = cost
+            if row in rows:
+                costs[k, rows.index(row)] = cost if row in tables[k] else np.inf
     return Data(
         landscape.features,
         landscape.baseline,
         landscape.linear[:, 0],
-        np.array([[table[row] for row in rows] for table in tables]),
+        np.array([[table.get(row, np.nan) for row in rows] for table in tables]),
         np.array([_known_change(item.data)[rows] for item in known]),
         costs,
         whole,
@@ -185,7 +187,8 @@ class Paid:
     @property
     def left(self) -> Indices:
         """Crystals that may be computed and are not."""
-        return np.flatnonzero((self.heights == 0) & ~self.hidden)
+        is_open = np.isfinite(self.open_costs).all(axis=0)
+        return np.flatnonzero((self.heights == 0) & is_open)
 
     def and_more(self, more: Sequence[tuple[int, int]]) -> "Paid":
         """After further calculations."""
@@ -201,7 +204,7 @@ def chosen_by_csp(paid: Paid, generator: np.random.Generator) -> list[tuple[int,
     highest = len(data.costs)
     if not paid.order:
         costs = paid.open_costs.sum(axis=0)
-        first = first_choice(data.features, data.cheap, costs, 2 * FIRST)
+        first = first_choice(data.features, data.cheap, costs, len(costs))
         first = first[np.isfinite(costs[first])][:FIRST]
         return [
             (row, highest if k < FIRST_HIGH else 1)
@@ -241,8 +244,8 @@ def curve(data: Data, policy: Policy, repeat: int) -> list[tuple[float, ...]]:
     while True:
         more = policy(paid, generator)
         paid = paid.and_more(more)
-        others = np.flatnonzero(paid.heights < len(data.costs))
-        low = others[truth[others] <= truth.min() + WINDOW]
+        others = np.flatnonzero((paid.heights < len(data.costs)) & np.isfinite(truth))
+        low = others[truth[others] <= np.nanmin(truth) + WINDOW]
         if not more or paid.part > HIGHEST_PART or len(low) < FIRST:
             return found
         errors = np.abs(paid.correction.posterior.mean - truth)
@@ -266,11 +269,12 @@ def averaged(curves: Sequence[Sequence[tuple[float, ...]]]) -> Matrix:
 def main(folder: Path, level: str, figure: Path | None) -> None:
     """Print the table, draw the figure."""
     data = read(folder, level)
+    spent = data.costs[np.isfinite(data.costs)].sum() / 3600.0
     print(
-        f"{len(data.truth)} structures at {level}, {data.costs.sum() / 3600.0:.2f} "
-        f"CPU-hours; the whole landscape would take {data.whole_cost / 3600.0:.1f}"
+        f"{np.isfinite(data.truth).sum()} structures at {level}, {spent:.2f} CPU-h; "
+        f"the whole landscape would take {data.whole_cost / 3600.0:.1f}"
     )
-    shift = data.truth - data.cheap
+    shift = (data.truth - data.cheap)[np.isfinite(data.truth)]
     print(f"force field, its mean shifted: {np.abs(shift - shift.mean()).mean():.2f}")
     alone = data.without_levels_below
     policies: dict[str, tuple[Data, Policy]] = {
