@@ -119,9 +119,9 @@ Csp.viewer = (() => {
     };
     return Csp.crystal.block(crystal, 2).filter((m) => fractional(m.centre).every((value) => value > -edge && value < 1 + edge));
   }
-  /** Hydrogen bonds of what is shown, and to the molecules just outside of one cell. */
-  function bondsOf(crystal, molecules) {
-    if (molecules.length > crystal.molecules.length || molecules.length === 1) return Csp.crystal.hydrogenBonds(molecules);
+  /** Hydrogen bonds of what is shown; of one cell also those to the molecules just outside. */
+  function bondsOf(crystal, molecules, which) {
+    if (which !== "cell") return Csp.crystal.hydrogenBonds(molecules);
     const reach = Math.max(...crystal.parameters.slice(0, 3)) + 6;
     const near = Csp.crystal.around(crystal, Csp.crystal.mean(molecules.map((m) => m.centre)), reach);
     const isSame = (bond, m) => m.points.some((p) => Csp.crystal.norm(Csp.crystal.minus(p, bond.end)) < 1e-3);
@@ -136,7 +136,7 @@ Csp.viewer = (() => {
     viewer.removeAllShapes();
     viewer.removeAllLabels();
     addMolecules(viewer, molecules, { spacefill });
-    if (hbonds && !spacefill) addBonds(viewer, bondsOf(crystal, molecules), Csp.colour("accent"));
+    if (hbonds && !spacefill) addBonds(viewer, bondsOf(crystal, molecules, which), Csp.colour("accent"));
     if (edges) addCell(viewer, crystal.cell);
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
     viewer.zoomTo();
