@@ -36,6 +36,7 @@ N_FIRST_HIGH = 4
 N_AT_ONCE = 4
 """Structures of a batch, or as many as are computed side by side."""
 NO_BUDGET = "without a budget nothing was computed"
+ALL_COMPUTED = "nothing is left to compute"
 DESCRIPTORS = "descriptors"
 """Folder of the descriptors beside the reference energies."""
 
@@ -94,13 +95,14 @@ def improved(
             history.append(found.check)
         left = _left(limits, began)
         if found is not None and should_stop(history):
-            return Improved(found, history, f"ended: it {StopRule().sentence}")
+            reason = f"it {StopRule().sentence}" if found.check.n_open else ALL_COMPUTED
+            return Improved(found, history, f"ended: {reason}")
         if left <= 0.0:
             reason = "the budget was spent" if limits.budget_seconds else NO_BUDGET
             return _ended(landscape, knowledge, history, reason)
         choices = _next(landscape, found, source, chain, limits)
         if not choices:
-            return _ended(landscape, knowledge, history, "nothing is left to compute")
+            return _ended(landscape, knowledge, history, ALL_COMPUTED)
         tallies = []
         for campaign, subjects in _by_level(choices, source, chain):
             left = _left(limits, began)

@@ -102,8 +102,8 @@ def test_structures_may_be_computed_by_others_than_threads(source, folder):
     chosen = [name for batch in batches for name in batch]
     assert len(batches) > 1
     assert len(chosen) == len(set(chosen))
-    assert set(chosen) <= {item.subject.id for item in source.candidates}
-    assert found.ending
+    assert set(chosen) == {item.subject.id for item in source.candidates}
+    assert found.ending == "ended: nothing is left to compute"
 
 
 def test_the_lower_level_is_computed_of_more_structures(source):
