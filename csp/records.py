@@ -1,7 +1,7 @@
 """What is stored and passed between the stages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -32,15 +32,24 @@ class CrystalKey:
         sites: Wyckoff letters on which the molecules sit, those of different kinds
             apart, like ``a.ee``.
         draw: Index of the quasi-random point.
+        way: Which of the ways down from its saddle point, from 1; 0 for the steepest,
+            and where there is none.
     """
 
     space_group: int
     sites: str
     draw: int
+    way: int = 0
 
     def __str__(self) -> str:
         """A name that sorts and may be part of a file name, like sg014-e-000123."""
-        return f"sg{self.space_group:03d}-{self.sites}-{self.draw:06d}"
+        drawn = f"sg{self.space_group:03d}-{self.sites}-{self.draw:06d}"
+        return f"{drawn}-{self.way}" if self.way else drawn
+
+    @property
+    def of_draw(self) -> "CrystalKey":
+        """That of the packing as it was drawn."""
+        return replace(self, way=0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -112,9 +121,14 @@ class Relaxation:
 
     def to_row(self) -> dict[str, Any]:
         """As JSON values; floats keep every bit."""
-        packing = self.packing
+        packing, key = self.packing, self.packing.key
         return {
-            "draw": [packing.key.space_group, packing.key.sites, packing.key.draw],
+            "draw": [
+                key.space_group,
+                key.sites,
+                key.draw,
+                *([key.way] if key.way else []),
+            ],
             "space_group": packing.space_group,
             "sites": packing.sites,
             "conformers": list(packing.conformers),

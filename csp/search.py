@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from csp.conformers.monomers import ConformerSet
@@ -26,8 +26,9 @@ from csp.relaxation.rigid_body import (
     force_field_model,
     refine,
     settle,
+    settle_all_ways,
 )
-from csp.relaxation.settings import RelaxationSettings
+from csp.relaxation.settings import STEEPEST, RelaxationSettings
 from csp.runs import Run, conformers_of, observed_crystals, read_kinds
 
 _DRAWS_IN_BATCH = 100
@@ -205,9 +206,15 @@ def relaxed(search: Search, batch: Batch) -> Iterator[Relaxation]:
         yield approach(packing, search.model, settings.relaxation)
 
 
-_WORK: dict[
-    str, Callable[[Relaxation, ForceFieldModel, RelaxationSettings], Relaxation]
-] = {"refined": refine, "settled": settle}
+def _done_with(
+    step: str, start: Relaxation, model: ForceFieldModel, settings: RelaxationSettings
+) -> list[Relaxation]:
+    """What a step makes of a minimum."""
+    if step == "refined":
+        return [refine(start, model, settings)]
+    if settings.ways_down == STEEPEST:
+        return [settle(start, model, settings)]
+    return settle_all_ways(start, model, settings)
 
 
 def step_of(search: Search, name: str, pieces: Sequence[Piece]) -> Step:
@@ -234,9 +241,10 @@ def _ends(search: Search, piece: Piece) -> Iterator[Relaxation]:
         yield from relaxed(search, piece)
         return
     chosen = slice(piece.first, piece.first + piece.count)
-    settings, work = search.run.settings.relaxation, _WORK[piece.step]
+    settings = search.run.settings.relaxation
     for row in search.run.store.read(piece.source, chosen):
-        yield work(Relaxation.from_row(row), search.model, settings)
+        start = Relaxation.from_row(row)
+        yield from _done_with(piece.step, start, search.model, settings)
 
 
 def _finished(name: str, seconds: float, ends: Sequence[Relaxation]) -> Finished:

@@ -19,7 +19,7 @@ from csp.errors import InputError
 from csp.packing.presets import PresetName
 from csp.packing.settings import STANDARD_PRESET, PackingSettings
 from csp.potentials.settings import PotentialSettings
-from csp.relaxation.settings import RelaxationSettings
+from csp.relaxation.settings import STEEPEST, RelaxationSettings
 
 RUNNER_PATTERN = r"^(threads|processes|dask|ray|(tcp|tls)://\S+:\d+)$"
 """Names of what does pieces of work; addresses are those of Dask schedulers."""
@@ -123,6 +123,8 @@ class Settings(BaseModel):
         whole["molecule"].pop("multipoles")
         for key in _OF_NO_RESULT:
             whole["packing"].pop(key)
+        if self.relaxation.ways_down == STEEPEST:  # as in runs that had no such key
+            whole["relaxation"].pop("ways_down")
         return {
             section: whole[section]
             for section in ("molecule", "packing", "potential", "relaxation")

@@ -59,8 +59,10 @@ def collect(search: Search, course: Course, progress: Progress) -> Landscape:
         endings=dict(course.endings),
         n_first_minima=len(course.first.founders),
         n_refined=course.n_refined,
-        n_distinct=len(final),
-        n_saddles=sum(end.packing.has_left_symmetry for end in final),
+        n_distinct=len({end.packing.key.of_draw for end in final}),
+        n_saddles=len(
+            {end.packing.key.of_draw for end in final if end.packing.has_left_symmetry}
+        ),
         n_unsettled=sum(end.status is not Status.CONVERGED for end in final),
     )
     return landscape_of(

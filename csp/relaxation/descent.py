@@ -42,7 +42,7 @@ def settled(
     for _ in range(_MOST_DESCENTS):
         if found.is_minimum:
             break
-        start, tables = lowered(crystal, tables, found.downhill)
+        start, tables = lowered(crystal, tables, found.downhill[0][0])
         end = minimised(start, tables, settings, tables)
         crystal, evaluations = end.crystal, evaluations + end.n_evaluations
         found = stability(crystal, tables)

@@ -1,5 +1,6 @@
 """Moves of all molecules of a cell, and what symmetry operations make of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,4 +74,24 @@ def distance_between(
             + np.sum((radii * (one.turns - other.turns)) ** 2)
             + np.sum((size * (one.strain - other.strain)) ** 2)
         )
+    )
+
+
+def overlap_of(one: Displacement, other: Displacement, crystal: RigidCrystal) -> float:
+    """Scalar product of two moves, Å²."""
+    size = np.cbrt(volume(crystal.cell))
+    radii = radii_of(crystal)[:, None]
+    return float(
+        np.sum(one.shifts * other.shifts)
+        + np.sum(radii**2 * one.turns * other.turns)
+        + np.sum(size**2 * one.strain * other.strain)
+    )
+
+
+def combined(moves: Sequence[Displacement], factors: Scalars) -> Displacement:
+    """The sum of moves, each times its factor."""
+    return Displacement(
+        np.tensordot(factors, [move.shifts for move in moves], axes=1),
+        np.tensordot(factors, [move.turns for move in moves], axes=1),
+        np.tensordot(factors, [move.strain for move in moves], axes=1),
     )

@@ -32,6 +32,7 @@ from csp.relaxation.minimisation import (
 )
 from csp.relaxation.press import contact_table, press_cutoffs
 from csp.relaxation.settings import RelaxationSettings
+from csp.relaxation.ways_down import SAME_ENERGY, minima_below
 from csp.spacegroups import (
     Operations,
     cartesian_rotations,
@@ -235,6 +236,37 @@ def settle(
         lowest_curvature=curvature,
         n_evaluations=start.n_evaluations + below.n_evaluations,
     )
+
+
+def settle_all_ways(
+    start: Relaxation, model: ForceFieldModel, settings: RelaxationSettings
+) -> list[Relaxation]:
+    """All minima below a refined packing, that of the steepest way first.
+
+    The others have keys and draws of their own: those of the packing, and which way.
+    """
+    steepest = settle(start, model, settings)
+    curvature = steepest.lowest_curvature
+    if curvature is None or not steepest.packing.has_left_symmetry:
+        return [steepest]
+    packing = start.packing
+    full = model.of(packing).full
+    crystal = crystal_of_bodies(packing, full.bodies)
+    found = [steepest]
+    for end, found_there in minima_below(crystal, full.tables, settings):
+        key = replace(packing.key, way=len(found))
+        left = replace(_written_out(packing, end.crystal, crystal), key=key)
+        below = replace(
+            _relaxation(left, end, model),
+            draws=tuple(f"{draw}-{key.way}" for draw in start.draws),
+            lowest_curvature=float(found_there.curvatures[0]),
+        )
+        if all(
+            abs(below.lattice_energy - other.lattice_energy) > SAME_ENERGY
+            for other in found
+        ):
+            found.append(below)
+    return found
 
 
 def _written_out(

@@ -1,8 +1,13 @@
 """Settings of the rigid-body relaxation."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from csp.potentials.settings import PotentialSettings
+
+WaysDown = Literal["steepest", "all"]
+STEEPEST: WaysDown = "steepest"
 
 
 class RelaxationSettings(BaseModel):
@@ -60,6 +65,13 @@ class RelaxationSettings(BaseModel):
         ge=0,
         le=10_000,
         description="evaluations of the press (0 leaves it out)",
+    )
+
+    ways_down: WaysDown = Field(
+        STEEPEST,
+        description="how a saddle point is left: along the steepest way down, or along "
+        "all of them, which finds minima of more independent molecules (Z′ = 2, 3, 4, "
+        "8 …) below the symmetric packings of small ones",
     )
 
     def shortened(self, potential: PotentialSettings) -> PotentialSettings:

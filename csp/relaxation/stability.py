@@ -34,6 +34,9 @@ _STEP = 2e-3
 """Å; central differences are then right to some 1e-6 of a force constant."""
 _ZERO = 0.05
 """kJ/mol/Å² per molecule; a curvature above minus this is not taken for a saddle."""
+_ONE_CURVATURE = 0.01
+"""Relative, and kJ/mol/Å² per molecule: nearer ones are of one irreducible
+representation."""
 _SOFTEST = 1e-6
 """Of the stiffest; softer motions are none: turns of atoms, shifts of the whole."""
 _N_STRAINS = 6
@@ -46,13 +49,15 @@ class Stability:
     Attributes:
         curvatures: Eigenvalues of the Hessian over molecules and cell, smallest first,
             without the three translations of the whole; kJ/mol/Å² per molecule.
-        downhill: The move of lowest curvature, 1 Å long.
+        downhill: The moves of negative curvature, each 1 Å long; those of one
+            curvature, which symmetry may turn into one another, together. Of a minimum
+            the move of lowest curvature alone.
         hessian: By shifts, turns and strains, kJ/mol/Å² per cell.
         crystal: Where it was taken; all molecules are bodies.
     """
 
     curvatures: Scalars
-    downhill: Displacement
+    downhill: tuple[tuple[Displacement, ...], ...]
     hessian: np.ndarray
     crystal: RigidCrystal
 
@@ -87,12 +92,29 @@ def stability(crystal: RigidCrystal, tables: Tables) -> Stability:
     hessian = _hessian(crystal, whole, sums)
     kept = _complement_of_translations(n)
     values, vectors = np.linalg.eigh(kept.T @ hessian @ kept)
+    curvatures, lengths = values / n, _lengths(whole)
     return Stability(
-        curvatures=values / n,
-        downhill=_displacement(kept @ vectors[:, 0], _lengths(whole)),
+        curvatures=curvatures,
+        downhill=tuple(
+            tuple(_displacement(kept @ vectors[:, k], lengths) for k in together)
+            for together in _downhill(curvatures)
+        ),
         hessian=hessian,
         crystal=whole,
     )
+
+
+def _downhill(curvatures: Scalars) -> list[list[int]]:
+    """Indices of the negative curvatures, equal ones together; at least the first."""
+    together = [[0]]
+    for index in np.flatnonzero(curvatures <= -_ZERO)[1:].tolist():
+        before = curvatures[index - 1]
+        near = _ONE_CURVATURE * max(1.0, abs(before))
+        if curvatures[index] - before < near:
+            together[-1].append(index)
+        else:
+            together.append([index])
+    return together
 
 
 def without_symmetry(

@@ -515,7 +515,7 @@ def test_a_signal_while_the_settings_are_read_ends_in_one_sentence(
     )
     writer = opened_by_both(pipe, 60.0)
     process.send_signal(number)
-    output, errors = process.communicate(timeout=20.0)
+    output, errors = process.communicate(timeout=60.0)
     os.close(writer)
     assert process.returncode == code
     assert output == ""

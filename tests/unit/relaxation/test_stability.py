@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,14 +13,23 @@ from csp.potentials.exp6 import parameter_set
 from csp.potentials.rigid_crystal import (
     crystal_energy,
     expanded,
+    orthogonal_rotations,
     rigid_crystal,
     tables_of,
 )
 from csp.records import Status
 from csp.relaxation.minimisation import minimised
-from csp.relaxation.rigid_body import approach, crystal_of_bodies, refine, settle
+from csp.relaxation.moves import carried, overlap_of, turned_move
+from csp.relaxation.rigid_body import (
+    approach,
+    crystal_of_bodies,
+    refine,
+    settle,
+    settle_all_ways,
+)
 from csp.relaxation.settings import RelaxationSettings
 from csp.relaxation.stability import stability
+from csp.relaxation.ways_down import distinct_ways, ways_down
 from csp.spacegroups import Operations
 from csp.units import KJ_PER_MOL_PER_GPA_ANGSTROM3
 
@@ -291,7 +301,7 @@ def test_energy_falls_along_the_way_down_as_the_curvature_says(precise, case):
     crystal, tables = precise(*case)
     found = stability(crystal, tables)
     whole, sums = without_symmetry(crystal, tables)
-    move = found.downhill
+    move = found.downhill[0][0]
     n = whole.n_molecules
     size = np.cbrt(volume(whole.cell))
     length = np.sum(move.shifts**2) + np.sum((radii(whole)[:, None] * move.turns) ** 2)
@@ -343,3 +353,93 @@ def test_packing_settled_alone_and_after_others_is_the_same_bit_for_bit(refined)
     first, second = (settle(start, model, SETTINGS) for _ in range(2))
     assert first.to_row() == second.to_row()
     assert_array_equal(first.packing.cell, second.packing.cell)
+
+
+@pytest.mark.parametrize("case", SADDLES)
+def test_ways_down_fall_as_their_curvatures_say_and_none_is_there_twice(precise, case):
+    crystal, tables = precise(*case)
+    found = stability(crystal, tables)
+    whole, sums = without_symmetry(crystal, tables)
+    ways = ways_down(crystal, found)
+    n_modes = int(np.sum(found.curvatures <= -0.05))
+    assert len(ways) >= n_modes == sum(map(len, found.downhill))
+    here = crystal_energy(whole, sums).energy
+    step = 0.01
+    for way in ways:
+        assert_allclose(overlap_of(way, way, whole), 1.0, rtol=1e-6)
+        changes = [
+            crystal_energy(way.applied(whole, sign * step), sums).energy - here
+            for sign in (1.0, -1.0)
+        ]
+        second = sum(changes) / step**2 / whole.n_molecules
+        # along a combination of modes of one curvature it is that curvature
+        nearest = found.curvatures[np.argmin(np.abs(found.curvatures - second))]
+        assert second < 0.0
+        assert_allclose(second, nearest, rtol=0.05, atol=0.02)
+    operations = crystal.operations
+    matrices = orthogonal_rotations(operations, crystal.cell)
+    for (number, way), (rotation, translation, matrix) in product(
+        enumerate(ways), zip(*operations, matrices, strict=True)
+    ):
+        source = carried(whole, rotation, translation)
+        image = turned_move(way, source, matrix)
+        others = [*ways[:number], *ways[number + 1 :]]
+        assert all(overlap_of(image, other, whole) < 0.999 for other in others)
+
+
+def test_two_modes_that_a_square_turns_into_each_other_have_three_ways_down():
+    """4mm on (x, y): along an axis, along a diagonal, and neither; not eight."""
+    quarter = np.array([[0.0, -1.0], [1.0, 0.0]])
+    mirror = np.diag([1.0, -1.0])
+    turns = [np.linalg.matrix_power(quarter, k) for k in range(4)]
+    group = np.array([*turns, *(turn @ mirror for turn in turns)])
+    ways = distinct_ways(group)
+    angles = sorted(float(np.degrees(np.arctan2(*sorted(np.abs(way))))) for way in ways)
+    assert len(ways) == 3
+    assert_allclose(angles[0], 0.0, atol=1e-6)
+    assert_allclose(angles[2], 45.0, atol=1e-6)
+    assert 5.0 < angles[1] < 40.0
+
+
+@pytest.mark.parametrize(("image", "number"), [(-1.0, 1), (1.0, 2)])
+def test_a_single_mode_has_two_ways_unless_symmetry_inverts_it(image, number):
+    assert len(distinct_ways(np.array([[[1.0]], [[image]]]))) == number
+
+
+@pytest.mark.parametrize("case", SADDLES)
+def test_all_ways_down_end_in_other_true_minima(refined, case):
+    start, model = refined(*case)
+    start = replace(start, draws=("sg001-a-000000", *start.draws))
+    ends = settle_all_ways(start, model, SETTINGS)
+    steepest = settle(start, model, SETTINGS)
+    assert ends[0].to_row() == steepest.to_row()
+    assert len({end.name for end in ends}) == len(ends)
+    draws = [draw for end in ends for draw in end.draws]
+    assert len(set(draws)) == len(draws) == len(ends) * len(start.draws)
+    for way, end in enumerate(ends[1:], start=1):
+        assert end.packing.key == replace(start.packing.key, way=way)
+        assert end.packing.has_left_symmetry
+        assert end.status is Status.CONVERGED
+        assert end.lattice_energy < start.lattice_energy - 1e-3
+        assert end.lowest_curvature > -0.05
+        # a minimum when it is written out and looked at anew
+        again = settle(end, model, SETTINGS)
+        assert again.packing is end.packing
+        assert again.lattice_energy == end.lattice_energy
+    energies = sorted(end.lattice_energy for end in ends)
+    assert np.all(np.diff(energies) > 5e-4)
+    rows = [end.to_row() for end in ends]
+    assert [
+        type(end).from_row(row).to_row() for end, row in zip(ends, rows, strict=True)
+    ] == rows
+    assert [end.to_row() for end in settle_all_ways(start, model, SETTINGS)] == rows
+
+
+def test_a_minimum_has_no_way_down(refined):
+    start, model = refined(*MINIMA[0])
+    (end,) = settle_all_ways(start, model, SETTINGS)
+    assert end.packing is start.packing
+    found = stability(
+        crystal_of_bodies(start.packing, model.full.bodies), model.full.tables
+    )
+    assert ways_down(found.crystal, found) == []
