@@ -40,19 +40,20 @@ def curve_of(landscape: CorrectedLandscape, progress: Progress) -> tuple[Point, 
     The force field below, near-duplicates on one side; empty if there are too few.
     """
     data = landscape.knowledge[-1].data
-    if len(data.rows) < FEWEST_FOR_CURVE:
+    features = landscape.described.features[data.rows]
+    groups = near_duplicates(features)
+    n_distinct = len(np.unique(groups))
+    if n_distinct < FEWEST_FOR_CURVE:
         return ()
     candidates = [landscape.described.candidates[row] for row in data.rows]
-    features = landscape.described.features[data.rows]
     pool = Pool(
         tuple(item.subject.id for item in candidates),
         tuple(crystal_of(item) for item in candidates),
         np.array(data.energies),
         landscape.described.baseline[data.rows],
     )
-    sizes, _ = possible_sizes(SIZES, len(data.rows))
-    settings = CurveSettings(sizes=sizes)
-    return learning_curve(pool, features, near_duplicates(features), settings, progress)
+    sizes, _ = possible_sizes(SIZES, n_distinct)
+    return learning_curve(pool, features, groups, CurveSettings(sizes=sizes), progress)
 
 
 def sentences(landscape: CorrectedLandscape) -> list[str]:

@@ -16,7 +16,9 @@ from csp.corrected.knowledge import chain_of, knowledge_of, known_level
 from csp.corrected.landscape import corrected, crystal_of, described
 from csp.corrected.loop import improved, known_levels
 from csp.corrected.outputs import write_no_ranking, write_ranking
+from csp.corrected.report import FEWEST_FOR_CURVE, curve_of
 from csp.corrected.tables import ranking_rows, read_ranking
+from csp.correction.domain import near_duplicates
 from csp.errors import InputError
 from csp.reference.calculation import Calculation, Cost
 from csp.reference.campaign import Campaign, Limits, Tally
@@ -233,6 +235,26 @@ def test_a_landscape_is_ranked_by_corrected_energies(source, tmp_path):
     assert not (tmp_path / "ranking.json").exists()
     with pytest.raises(InputError, match="csp correct DIR"):
         read_ranking(tmp_path / "ranking.csv")
+
+
+def test_the_learning_curve_counts_near_duplicates_once(source):
+    """A third of the crystals are there twice: no copy alone is left for the test."""
+    campaign = campaign_of(source)
+    n = len(source.candidates)
+    record(source, campaign, range(n))
+    landscape = corrected(
+        described(source.candidates, None, quiet), [knowledge_of(campaign, source)]
+    )
+    features = landscape.described.features[np.arange(n) % (2 * n // 3)]
+    twice = replace(landscape.described, features=features)
+    n_distinct = len(np.unique(near_duplicates(features)))
+    assert FEWEST_FOR_CURVE <= n_distinct <= 2 * n // 3
+    curve = curve_of(replace(landscape, described=twice), quiet)
+    assert curve
+    assert max(point.n_train for point in curve) < n_distinct
+    assert all(point.n_test > 0 for point in curve)
+    few = replace(twice, features=np.repeat(features[:1], n, axis=0))
+    assert curve_of(replace(landscape, described=few), quiet) == ()
 
 
 def test_computed_energies_are_kept_as_they_are(source):
