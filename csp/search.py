@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from csp.conformers.monomers import ConformerSet
@@ -206,15 +206,24 @@ def relaxed(search: Search, batch: Batch) -> Iterator[Relaxation]:
         yield approach(packing, search.model, settings.relaxation)
 
 
-def _done_with(
-    step: str, start: Relaxation, model: ForceFieldModel, settings: RelaxationSettings
+def _refined(
+    start: Relaxation, model: ForceFieldModel, settings: RelaxationSettings
 ) -> list[Relaxation]:
-    """What a step makes of a minimum."""
-    if step == "refined":
-        return [refine(start, model, settings)]
+    return [refine(start, model, settings)]
+
+
+def _settled(
+    start: Relaxation, model: ForceFieldModel, settings: RelaxationSettings
+) -> list[Relaxation]:
     if settings.ways_down == STEEPEST:
         return [settle(start, model, settings)]
     return settle_all_ways(start, model, settings)
+
+
+_WORK: dict[
+    str, Callable[[Relaxation, ForceFieldModel, RelaxationSettings], list[Relaxation]]
+] = {"refined": _refined, "settled": _settled}
+"""What each step makes of a minimum."""
 
 
 def step_of(search: Search, name: str, pieces: Sequence[Piece]) -> Step:
@@ -241,10 +250,9 @@ def _ends(search: Search, piece: Piece) -> Iterator[Relaxation]:
         yield from relaxed(search, piece)
         return
     chosen = slice(piece.first, piece.first + piece.count)
-    settings = search.run.settings.relaxation
+    settings, work = search.run.settings.relaxation, _WORK[piece.step]
     for row in search.run.store.read(piece.source, chosen):
-        start = Relaxation.from_row(row)
-        yield from _done_with(piece.step, start, search.model, settings)
+        yield from work(Relaxation.from_row(row), search.model, settings)
 
 
 def _finished(name: str, seconds: float, ends: Sequence[Relaxation]) -> Finished:

@@ -417,7 +417,7 @@ def test_runs_that_die_again_and_again_lose_no_finished_piece(
         "_WORK",
         {
             step: dying_work(search_module, name)
-            for step, name in (("refined", "refine"), ("settled", "settle"))
+            for step, name in (("refined", "_refined"), ("settled", "_settled"))
         },
     )
     rng = np.random.default_rng(1)
