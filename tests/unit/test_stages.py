@@ -432,7 +432,7 @@ def test_runs_that_die_again_and_again_lose_no_finished_piece(
         assert not list(output.rglob(".*"))
         kept = after
     assert len(died_in) > 5
-    assert set(died_in) >= {"approach", "refine", "settle"}
+    assert set(died_in) >= {"approach", "_refined", "_settled"}
     first = (small / "run" / "landscape.csv").read_bytes()
     assert (output / "landscape.csv").read_bytes() == first
     for path in small.glob("run/store/rounds-*/**/*.jsonl"):
