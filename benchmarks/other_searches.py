@@ -7,9 +7,9 @@ too, so that the command goes on where it was stopped:
 
     python benchmarks/other_searches.py relax LANDSCAPE.extxyz CONFORMER.cif FOLDER
 
-The output folder of a csp search of the same molecule is then set beside them:
+The output folders of csp searches of the same molecule are then set beside them:
 
-    python benchmarks/other_searches.py compare FOLDER SEARCH
+    python benchmarks/other_searches.py compare FOLDER SEARCH [SEARCH…]
 
 Two minima are one if their energies differ by less than 0.2 kJ/mol and 15 of 15
 molecules overlay, polar hydrogens included, with an RMSD below 0.25 Å.
@@ -18,8 +18,11 @@ molecules overlay, polar hydrogens included, with an RMSD below 0.25 Å.
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from ase.io import iread
@@ -171,25 +174,64 @@ def relax(landscape: Path, crystal: Path, folder: Path) -> None:
     print(Counter((row["space_group"], round(row["z_prime"], 4)) for row in minima))
 
 
-def compare(folder: Path, search: Path) -> None:
-    """Which of another search's minima a csp search has, and the other way round."""
-    theirs = json.loads((folder / "minima.json").read_text())
-    shells = [shells_of(from_row(row)) for row in theirs]
-    ours = [
-        (row.lattice_energy_kj_per_mol, row.id, row.space_group, row.z_prime)
-        for row in read_csv(search / "landscape.csv")
-    ]
-    lowest = min(ours[0][0], theirs[0]["energy"])
+class Minimum(NamedTuple):
+    """One that csp found.
+
+    Attributes:
+        energy: Lattice energy, kJ/mol.
+        path: Its CIF file.
+    """
+
+    energy: float
+    path: Path
+
+    def is_near(self, energy: float) -> bool:
+        """Whether it may be the minimum of this energy."""
+        return abs(self.energy - energy) < SAME_ENERGY
+
+
+def minima_of(search: Path) -> list[Minimum]:
+    """The landscape of a csp search, the lowest first."""
     files = {
         path.stem.split("_", 1)[1]: path for path in search.glob("structures/*.cif")
     }
+    return [
+        Minimum(row.lattice_energy_kj_per_mol, files[row.id])
+        for row in read_csv(search / "landscape.csv")
+    ]
+
+
+def distinct_minima(minima: Sequence[Minimum]) -> list[Minimum]:
+    """Those of several searches once; of the lowest ``WINDOW``, as energies allow."""
+    ends = min(minimum.energy for minimum in minima) + WINDOW
+    kept: list[Minimum] = []
+    for minimum in sorted(minima):
+        if minimum.energy > ends + SAME_ENERGY:
+            break
+        near = [other for other in kept if other.is_near(minimum.energy)]
+        if not near or not any(
+            same(shells_of_file(minimum.path), shells_of_file(other.path))
+            for other in near
+        ):
+            kept.append(minimum)
+    return kept
+
+
+def compare(folder: Path, *searches: Path) -> None:
+    """Which of another search's minima csp searches have, and the other way round."""
+    theirs = json.loads((folder / "minima.json").read_text())
+    ours = distinct_minima(
+        [minimum for search in searches for minimum in minima_of(search)]
+    )
+    lowest = min(ours[0].energy, theirs[0]["energy"])
     matched, found = set(), 0
-    for row, own in zip(theirs, shells, strict=True):
-        near = [
-            k for k, one in enumerate(ours) if abs(one[0] - row["energy"]) < SAME_ENERGY
-        ]
+    for row in theirs:
+        own = shells_of(from_row(row))
         hits = [
-            k for k in near if same(own, shells_of(read_crystal(files[ours[k][1]])))
+            minimum
+            for minimum in ours
+            if minimum.is_near(row["energy"])
+            and same(own, shells_of_file(minimum.path))
         ]
         matched.update(hits)
         found += bool(hits)
@@ -199,10 +241,10 @@ def compare(folder: Path, search: Path) -> None:
                 f"lowest, {row['space_group']} Z' {row['z_prime']:.4g} "
                 f"(published {row['group']}, {row['published']:.2f} kJ/mol)"
             )
-    within = [k for k, one in enumerate(ours) if one[0] < lowest + WINDOW]
-    more = [k for k in within if k not in matched]
+    within = [minimum for minimum in ours if minimum.energy < lowest + WINDOW]
+    more = [minimum for minimum in within if minimum not in matched]
     print(
-        f"lowest: theirs {theirs[0]['energy']:.3f}, ours {ours[0][0]:.3f} kJ/mol\n"
+        f"lowest: theirs {theirs[0]['energy']:.3f}, ours {ours[0].energy:.3f} kJ/mol\n"
         f"csp has {found} of {len(theirs)} minima within {WINDOW:g} kJ/mol, and "
         f"{len(more)} more ({len(within)} in all)"
     )
@@ -211,6 +253,12 @@ def compare(folder: Path, search: Path) -> None:
 def shells_of(crystal: Crystal):  # noqa: ANN201
     """Ready for an overlay, polar hydrogens included."""
     return packing_shells(crystal, COMPARISON.n_molecules, Hydrogens.POLAR)
+
+
+@cache
+def shells_of_file(path: Path):  # noqa: ANN201
+    """The same of a CIF file."""
+    return shells_of(read_crystal(path))
 
 
 def same(first, second) -> bool:  # noqa: ANN001
@@ -223,7 +271,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["relax", landscape, crystal, folder]:
             relax(Path(landscape), Path(crystal), Path(folder))
-        case ["compare", folder, search]:
-            compare(Path(folder), Path(search))
+        case ["compare", folder, search, *others]:
+            compare(*map(Path, [folder, search, *others]))
         case _:
             raise SystemExit(__doc__)
