@@ -30,6 +30,9 @@ LEFT_OUT = "… (left out)"
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _OF_NO_RESULT = ("preset", "stop_when")
 """Keys of ``[packing]`` that decide how far a search goes, not what a draw gives."""
+_WHERE_ABSENT: Mapping[str, Any] = {"relaxation.ways_down": STEEPEST}
+"""What runs that were made before a key existed have done; it leaves identities as they
+were."""
 _KIND = re.compile(r"constrained-\w+|tuple\[.*\]")
 """What pydantic adds to the place of a mistake in a key of several kinds."""
 
@@ -123,7 +126,7 @@ class Settings(BaseModel):
         whole["molecule"].pop("multipoles")
         for key in _OF_NO_RESULT:
             whole["packing"].pop(key)
-        if self.relaxation.ways_down == STEEPEST:  # as in runs that had no such key
+        if self.relaxation.ways_down == _WHERE_ABSENT["relaxation.ways_down"]:
             whole["relaxation"].pop("ways_down")
         return {
             section: whole[section]
@@ -259,7 +262,7 @@ def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     >>> differences({"packing": {"seed": 1}}, {"packing": {"seed": 2}})
     ['packing.seed was 1 and is now 2']
     """
-    before, after = dict(_flat(stored)), dict(_flat(wanted))
+    before, after = (_WHERE_ABSENT | dict(_flat(own)) for own in (stored, wanted))
     return [
         f"{name} was {json.dumps(before.get(name), ensure_ascii=False)} "
         f"and is now {json.dumps(after.get(name), ensure_ascii=False)}"

@@ -278,9 +278,9 @@ def test_any_setting_of_the_search_is_part_of_the_identity(section, key):
         assert changes == []
     else:
         assert len(changes) == 1
-        assert changes[0].startswith(f"{section}.{key} was ")
-        value = json.dumps(table[section][key])
-        assert changes[0].endswith(f"and is now {value}")
+        old = json.dumps(before.model_dump(mode="json")[section][key])
+        new = json.dumps(table[section][key])
+        assert changes == [f"{section}.{key} was {old} and is now {new}"]
 
 
 @pytest.mark.parametrize(
