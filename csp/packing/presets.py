@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from csp.errors import InputError
+from csp.spacegroups import N_SPACE_GROUPS
 
 PresetName = Literal["quick", "standard", "thorough", "efficient-z2", "chiral"]
 
@@ -30,6 +31,8 @@ STANDARD_SPACE_GROUPS = (
 )  # fmt: skip
 """Those of nearly all organic crystals. In the rarer ones small symmetric molecules sit
 on special positions, as urea in P-42₁m or carbon dioxide in Pa-3."""
+
+ALL_SPACE_GROUPS = tuple(range(1, N_SPACE_GROUPS + 1))
 
 SOHNCKE_SPACE_GROUPS = (19, 4, 1, 5, 18, 20, 76, 92, 96, 144, 145, 146, 152, 154, 169,
                         170, 173, 198)  # fmt: skip
@@ -75,10 +78,12 @@ PRESETS: dict[PresetName, Preset] = {
         stop_when="95 % of minima within 5 kJ/mol seen",
     ),
     "thorough": Preset(
-        "ten times standard, and pairs of molecules on special positions",
-        STANDARD_SPACE_GROUPS,
+        "ten times standard, in all 230 space groups, and two independent molecules on "
+        "special and general positions, Z′ ≤ 2",
+        ALL_SPACE_GROUPS,
         40_000,
         independent=(1, 2),
+        largest_z_prime=2.0,
         rounds=20,
         stop_when="99 % of minima within 10 kJ/mol seen",
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from csp import course as course_module
 from csp import runs, stages
@@ -101,17 +102,22 @@ def write_water(water_by_hand) -> Callable[[Path], None]:
 
 
 @pytest.fixture(scope="session")
-def make_case(tmp_path_factory) -> Callable[[], Path]:
-    """Makes new folders with a settings file and all that it names."""
+def write_case() -> Callable[[Path], Path]:
+    """Writes a settings file and all that it names into a folder."""
 
-    def make() -> Path:
-        folder = tmp_path_factory.mktemp("case")
+    def write(folder: Path) -> Path:
         for name in ("monomers.json", "alpha.cif", "beta.cif"):
             shutil.copy(DATA / name, folder / name)
         (folder / "quick.toml").write_text(SETTINGS, encoding="utf-8")
         return folder / "quick.toml"
 
-    return make
+    return write
+
+
+@pytest.fixture(scope="session")
+def make_case(tmp_path_factory, write_case) -> Callable[[], Path]:
+    """Makes new folders of that kind."""
+    return lambda: write_case(tmp_path_factory.mktemp("case"))
 
 
 @pytest.fixture
@@ -120,9 +126,24 @@ def case(make_case) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(make_case, tmp_path_factory) -> FinishedRun:
-    settings_file = make_case()
-    output = tmp_path_factory.mktemp("finished") / "run"
+def finished(write_case, tmp_path_factory, worker_id) -> FinishedRun:
+    """The run; with several test processes made by one, and copied by the others."""
+    if worker_id == "master":
+        return _finished(write_case(tmp_path_factory.mktemp("finished")))
+    shared = tmp_path_factory.getbasetemp().parent / "finished"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            making = tmp_path_factory.mktemp("making")
+            _finished(write_case(making))
+            making.rename(shared)
+    own = tmp_path_factory.mktemp("finished")
+    shutil.copytree(shared, own, dirs_exist_ok=True)
+    return _finished(own / "quick.toml")
+
+
+def _finished(settings_file: Path) -> FinishedRun:
+    """A run beside its settings, carried out as far as it is not yet."""
+    output = settings_file.parent / "run"
     run = runs.open_run(settings_file, output, ("run.workers=2",))
     search, landscape = stages.predict(run, _silent)
     return FinishedRun(settings_file, output, search, landscape)
