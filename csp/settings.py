@@ -262,7 +262,7 @@ def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     >>> differences({"packing": {"seed": 1}}, {"packing": {"seed": 2}})
     ['packing.seed was 1 and is now 2']
     """
-    before, after = (_WHERE_ABSENT | dict(_flat(own)) for own in (stored, wanted))
+    before, after = ({**_WHERE_ABSENT, **dict(_flat(own))} for own in (stored, wanted))
     return [
         f"{name} was {json.dumps(before.get(name), ensure_ascii=False)} "
         f"and is now {json.dumps(after.get(name), ensure_ascii=False)}"

@@ -91,6 +91,7 @@ def background_of(search: Search, course: Course) -> Background:
         multipole_level=first.multipole_level,
         electrostatics=settings.potential.electrostatics,
         first_window=settings.relaxation.first_window_kj_per_mol,
+        ways_down=settings.relaxation.ways_down,
         force_field=parameters.title,
         reference=parameters.reference,
         slots=list(zip(search.slots, course.tallies, strict=True)),

@@ -34,7 +34,7 @@ from csp.relaxation.stability import Stability, stability
 
 SAME_ENERGY = 1e-3
 """kJ/mol per molecule; stationary points below one saddle that are closer are one."""
-_MOST_DESCENTS = 24
+MOST_DESCENTS = 24
 """From one saddle point, those of the saddle points below it included."""
 _SAME_WAY = 0.05
 """Distance of unit vectors."""
@@ -61,7 +61,7 @@ def minima_below(
     while points:
         _, _, above, own, found = heapq.heappop(points)
         for move in ways_down(above, found):
-            if n_descents == _MOST_DESCENTS:
+            if n_descents == MOST_DESCENTS:
                 return
             n_descents += 1
             start, below = lowered(above, own, move)

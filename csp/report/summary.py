@@ -1,11 +1,13 @@
 """The report of a run in Markdown: what was found, how, and what was not done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from csp.landscape import Landscape
 from csp.packing.plan import Slot, Tally
 from csp.potentials.bodies import FormulaUnit
+from csp.relaxation.settings import WaysDown
+from csp.relaxation.ways_down import MOST_DESCENTS
 from csp.report.completeness_text import completeness_markdown
 from csp.report.tables import LandscapeRow, landscape_markdown, markdown_table
 from csp.spacegroups import symbols
@@ -27,6 +29,7 @@ class Background:
         multipole_level: Of the distributed multipoles.
         electrostatics: ``multipoles`` or ``charges``.
         first_window: Of the first relaxations, kJ/mol.
+        ways_down: How saddle points were left.
         force_field: Its title.
         reference: Its literature.
         failures: Why starting geometries led to no conformer, one sentence each.
@@ -46,6 +49,7 @@ class Background:
     multipole_level: str
     electrostatics: str
     first_window: float
+    ways_down: WaysDown
     force_field: str
     reference: str
     slots: Sequence[tuple[Slot, Tally]]
@@ -181,6 +185,7 @@ def report_markdown(
         "is in ranking.md.\n"
         "- Minima were tested for directions downhill that keep the size of the unit "
         "cell (wave vector Γ), not for those of larger cells.\n"
+        f"- {_NOT_FOLLOWED[background.ways_down]}\n"
         "- Molecules were rigid; temperature and zero-point motion are left out.\n",
     ]
     return "\n".join(parts)
@@ -234,6 +239,12 @@ _SEARCH_HEADINGS = (
     "valid minima",
     "wanted",
 )
+_NOT_FOLLOWED: Mapping[WaysDown, str] = {
+    "steepest": "Saddle points were left along the steepest way down alone; what lies "
+    'below the others is found with relaxation.ways_down = "all".',
+    "all": f"Below one saddle point at most {MOST_DESCENTS} ways down were followed, "
+    "those of the saddle points on the way included.",
+}
 _ELECTROSTATICS = {
     "multipoles": "distributed multipoles to rank 4 (charges and dipoles by Ewald "
     "summation, higher ones by direct summation)",

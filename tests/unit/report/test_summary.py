@@ -215,6 +215,20 @@ def test_what_was_not_done_is_told(report):
         assert thing in text
 
 
+@pytest.mark.parametrize(
+    ("ways", "what"), [("steepest", "the steepest way down alone"), ("all", "most 24")]
+)
+def test_how_saddle_points_were_left_is_told(finished, ways, what):
+    background = stages.background_of(finished.search, finished.course)
+    assert background.ways_down == "steepest"
+    text = report_markdown(
+        finished.landscape,
+        landscape_rows(finished.landscape),
+        replace(background, ways_down=ways),
+    )
+    assert what in section(text, "What was not done")
+
+
 def test_a_report_without_observed_forms_has_no_such_section(finished):
     landscape = replace(finished.landscape, observed=())
     rows = landscape_rows(landscape)
