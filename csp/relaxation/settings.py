@@ -70,8 +70,8 @@ class RelaxationSettings(BaseModel):
     ways_down: WaysDown = Field(
         STEEPEST,
         description="how a saddle point is left: along the steepest way down, or along "
-        "all of them, which finds minima of more independent molecules (Z′ = 2, 3, 4, "
-        "8 …) below the symmetric packings of small ones",
+        "all of them and sums of two, which finds minima of more independent molecules "
+        "(Z′ = 2, 3, 4, 8 …) below the symmetric packings of small ones",
     )
 
     def shortened(self, potential: PotentialSettings) -> PotentialSettings:
