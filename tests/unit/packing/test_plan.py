@@ -220,3 +220,13 @@ def test_a_search_of_nothing_has_no_slots(unit_of):
     assert slots_of(unit_of("CHFClBr"), settings) == []
     one_hand = unit_of("CHFClBr", both_hands=False)
     assert slots_of(one_hand, PackingSettings(space_groups=(14, 2))) == []
+
+
+@pytest.mark.parametrize("name", ["quick", "standard", "efficient-z2"])
+def test_a_thorough_search_searches_all_that_the_others_do(unit_of, name):
+    unit = unit_of("water")
+    thorough, other = (PackingSettings(preset=own) for own in ("thorough", name))
+    assert set(other.space_groups) < set(thorough.space_groups)
+    few = {"space_groups": (2, 13, 14, 61)}
+    wanted = shared(unit, preset=name, **few)
+    assert wanted.keys() <= shared(unit, preset="thorough", **few).keys()

@@ -216,7 +216,8 @@ def test_what_was_not_done_is_told(report):
 
 
 @pytest.mark.parametrize(
-    ("ways", "what"), [("steepest", "the steepest way down alone"), ("all", "at most 48 ways")]
+    ("ways", "what"),
+    [("steepest", "the steepest way down alone"), ("all", "at most 48 ways")],
 )
 def test_how_saddle_points_were_left_is_told(finished, ways, what):
     background = stages.background_of(finished.search, finished.course)
