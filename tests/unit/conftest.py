@@ -102,7 +102,7 @@ def write_water(water_by_hand) -> Callable[[Path], None]:
 
 
 @pytest.fixture(scope="session")
-def write_case() -> Callable[[Path], Path]:
+def write_inputs() -> Callable[[Path], Path]:
     """Writes a settings file and all that it names into a folder."""
 
     def write(folder: Path) -> Path:
@@ -115,9 +115,9 @@ def write_case() -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def make_case(tmp_path_factory, write_case) -> Callable[[], Path]:
+def make_case(tmp_path_factory, write_inputs) -> Callable[[], Path]:
     """Makes new folders of that kind."""
-    return lambda: write_case(tmp_path_factory.mktemp("case"))
+    return lambda: write_inputs(tmp_path_factory.mktemp("case"))
 
 
 @pytest.fixture
@@ -126,15 +126,15 @@ def case(make_case) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(write_case, tmp_path_factory, worker_id) -> FinishedRun:
+def finished(write_inputs, tmp_path_factory, worker_id) -> FinishedRun:
     """The run; with several test processes made by one, and copied by the others."""
     if worker_id == "master":
-        return _finished(write_case(tmp_path_factory.mktemp("finished")))
+        return _finished(write_inputs(tmp_path_factory.mktemp("finished")))
     shared = tmp_path_factory.getbasetemp().parent / "finished"
     with FileLock(f"{shared}.lock"):
         if not shared.exists():
             making = tmp_path_factory.mktemp("making")
-            _finished(write_case(making))
+            _finished(write_inputs(making))
             making.rename(shared)
     own = tmp_path_factory.mktemp("finished")
     shutil.copytree(shared, own, dirs_exist_ok=True)
