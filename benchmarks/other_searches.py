@@ -209,7 +209,7 @@ def distinct_minima(minima: Sequence[Minimum]) -> list[Minimum]:
         if minimum.energy > ends + SAME_ENERGY:
             break
         near = [other for other in kept if other.is_near(minimum.energy)]
-        if not near or not any(
+        if not any(
             same(shells_of_file(minimum.path), shells_of_file(other.path))
             for other in near
         ):
