@@ -26,7 +26,7 @@ Integration leaves less than 1e-5 e in oxalic acid, water and hydrogen iodide; a
 that was not understood shows at once.
 """
 
-_PURE_FUNCTIONS = "[5d]\n[7f]\n[9g]\n"
+_PURE_BY_PYSCF = "[5d]\n[7f]\n[9g]\n"
 
 
 def distributed_multipoles(molecule: Molecule, level: MultipoleLevel) -> Multipoles:
@@ -45,7 +45,8 @@ def distributed_multipoles(molecule: Molecule, level: MultipoleLevel) -> Multipo
 
     Raises:
         InputError: If the level does not exist, the molecule is a radical, or the
-            analysis loses electrons in this basis.
+            analysis loses electrons in this basis, as it does where no shell is higher
+            than p.
         ConvergenceError: If the self-consistent field does not converge.
 
     References:
@@ -61,15 +62,11 @@ def distributed_multipoles(molecule: Molecule, level: MultipoleLevel) -> Multipo
 
 
 def _density(field: Any, scratch: Path) -> occpy.Wavefunction:  # noqa: ANN401
-    """PySCF's density as occpy reads it.
-
-    Where no shell is higher than p, pure and Cartesian functions are the same, and the
-    analysis of occpy 0.9.5 is right for those that are called Cartesian only.
-    """
+    """PySCF's density as occpy reads it: 0.9.3 knows its keywords in capitals only."""
     file = scratch / "density.molden"
     molden.from_scf(field, str(file))
-    if max(field.mol.bas_angular(i) for i in range(field.mol.nbas)) <= 1:
-        file.write_text(file.read_text().replace(_PURE_FUNCTIONS, ""))
+    text = file.read_text().replace(_PURE_BY_PYSCF, _PURE_BY_PYSCF.upper())
+    file.write_text(text)
     return occpy.Wavefunction.from_molden(str(file))
 
 

@@ -16,7 +16,7 @@ from csp.molecule import Molecule
 from csp.potentials.solid_harmonics import powers_of
 from csp.units import ANGSTROM_PER_BOHR
 
-SMALL = MultipoleLevel(Level("pbe0", "none", "sto-3g"))
+SMALL = MultipoleLevel(Level("pbe0", "none", "def2-svp"))
 WATER = Molecule(
     np.array([8, 1, 1]),
     np.array([[0.0, 0.0, 0.12], [0.0, 0.76, -0.47], [0.0, -0.76, -0.47]]),
@@ -45,7 +45,6 @@ def test_units_of_the_ranks():
 
 
 def test_dipole_is_that_of_the_density(moments):
-    """No shell of this basis is higher than p."""
     with quiet_scratch():
         field = converged_field(WATER, SMALL.density)
         expected = field.dip_moment(unit="AU", verbose=0) * ANGSTROM_PER_BOHR
@@ -111,6 +110,12 @@ def test_density_that_is_not_understood_is_refused(monkeypatch):
     monkeypatch.setattr(multipole_analysis, "_analysis", without_nuclei)
     with pytest.raises(InputError, match=r"add up to -10.0000 e instead of 0 e, so"):
         distributed_multipoles(WATER, SMALL)
+
+
+def test_basis_without_d_functions_is_refused():
+    level = MultipoleLevel(Level("pbe0", "none", "sto-3g"))
+    with pytest.raises(InputError, match="does not understand this basis: choose anot"):
+        distributed_multipoles(WATER, level)
 
 
 @pytest.mark.parametrize("basis", ["sto-3g", "def2-svp"])
