@@ -62,7 +62,7 @@ def ranking_png(landscape: CorrectedLandscape, title: str) -> bytes:
     left.set_ylabel("energy above the lowest, kJ/mol per formula unit")
     for axes in (left, right):
         axes.set_xlabel("density, g/cm³")
-    right.legend(loc="upper right")
+    right.legend(loc="lower left")
     figure.suptitle(title)
     stream = io.BytesIO()
     figure.savefig(stream, dpi=150, format="png", metadata={"Software": None})
