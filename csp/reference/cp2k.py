@@ -7,6 +7,7 @@ import numpy as np
 
 from csp.crystal import Crystal
 from csp.molecule import Molecule
+from csp.reference.counterpoise import counterpoised
 from csp.reference.cp2k_input import Cp2kSystem, cp2k_input
 from csp.reference.dispersion import dispersion_energy
 from csp.reference.engine import Energy, Failure, Outcome, Reason, Resources
@@ -62,7 +63,10 @@ class Cp2k:
             (crystal.atomic_numbers, crystal.positions),
             crystal.cell,
         )
-        return self._computed(system, dispersion, resources)
+        energy = self._computed(system, dispersion, resources)
+        if isinstance(energy, Failure):
+            return energy
+        return counterpoised(energy, crystal, self.level, resources)
 
     def of_molecule(self, molecule: Molecule, resources: Resources) -> Outcome:
         """Energy of a molecule in a box that its images do not act into."""

@@ -1,15 +1,21 @@
 """The distinct molecules and the distinct close pairs of molecules of a crystal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from csp.arrays import AtomicNumbers, Cell, Positions, Vector
+from csp.arrays import Cell, Vectors
 from csp.crystal import Crystal
-from csp.reference.fragment import SAME_DISTANCE, Fragment, fragment_of, mapping
+from csp.reference.fragment import (
+    SAME_DISTANCE,
+    AtomsInPlace,
+    Fragment,
+    fragment_of,
+    mapping,
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,7 +45,14 @@ class Fragments:
     dimers: tuple[Repeated, ...]
 
 
-_Atoms = tuple[AtomicNumbers, Positions]
+def molecules_of(crystal: Crystal) -> list[AtomsInPlace]:
+    """Atomic numbers and positions of each molecule of the cell."""
+    return [
+        (crystal.atomic_numbers[is_its], crystal.positions[is_its])
+        for is_its in (
+            crystal.molecule_of_atom == k for k in range(crystal.n_molecules)
+        )
+    ]
 
 
 def fragments_of(crystal: Crystal, cutoff: float) -> Fragments:
@@ -52,32 +65,22 @@ def fragments_of(crystal: Crystal, cutoff: float) -> Fragments:
         crystal: Its molecules are unbroken.
         cutoff: Largest distance between the closest atoms of a pair, Å.
     """
-    atoms = [
-        np.flatnonzero(crystal.molecule_of_atom == k)
-        for k in range(crystal.n_molecules)
-    ]
-    molecules = [(crystal.atomic_numbers[k], crystal.positions[k]) for k in atoms]
-    monomers = _distinct(fragment_of([molecule]) for molecule in molecules)
-    pairs = _distinct(_pairs(molecules, crystal.cell, cutoff + SAME_DISTANCE))
+    molecules = molecules_of(crystal)
+    monomers = distinct(fragment_of([molecule]) for molecule in molecules)
+    pairs = distinct(_pairs(molecules, crystal.cell, cutoff + SAME_DISTANCE))
     dimers = [pair for pair in pairs if pair.fragment.contact < cutoff]
     dimers.sort(key=lambda pair: pair.fragment.contact)
     return Fragments(monomers, tuple(dimers))
 
 
 def _pairs(
-    molecules: Sequence[_Atoms], cell: Cell, cutoff: float
+    molecules: Sequence[AtomsInPlace], cell: Cell, cutoff: float
 ) -> Iterator[Fragment]:
     """Every pair with its first molecule in the cell; one of (i, j + t), (j, i − t)."""
-    middles = [positions.mean(axis=0) for _, positions in molecules]
-    radii = [
-        float(np.linalg.norm(positions - middle, axis=1).max())
-        for (_, positions), middle in zip(molecules, middles, strict=True)
-    ]
     for i, first in enumerate(molecules):
         for j in range(i, len(molecules)):
             second = molecules[j]
-            apart, reach = middles[j] - middles[i], radii[i] + radii[j] + cutoff
-            for step in _translations(apart, cell, reach):
+            for step in translations(first[1], second[1], cell, cutoff):
                 if i == j and step <= (0, 0, 0):
                     continue
                 there = second[1] + np.array(step) @ cell
@@ -85,8 +88,19 @@ def _pairs(
                     yield fragment_of([first, (second[0], there)])
 
 
-def _translations(apart: Vector, cell: Cell, reach: float) -> Iterator[tuple[int, ...]]:
-    """Lattice translations t with |apart + t| < reach (Å)."""
+def translations(
+    first: Vectors, second: Vectors, cell: Cell, cutoff: float
+) -> Iterator[tuple[int, ...]]:
+    """Lattice translations t that may bring one molecule close to another.
+
+    All t for which spheres around the first molecule and around the second one, moved
+    by t, come closer than ``cutoff`` (Å).
+    """
+    apart = second.mean(axis=0) - first.mean(axis=0)
+    reach = cutoff + sum(
+        float(np.linalg.norm(positions - positions.mean(axis=0), axis=1).max())
+        for positions in (first, second)
+    )
     inverse = np.linalg.inv(cell)
     heights = 1.0 / np.linalg.norm(inverse, axis=0)
     offset, span = apart @ inverse, reach / heights
@@ -98,7 +112,8 @@ def _translations(apart: Vector, cell: Cell, reach: float) -> Iterator[tuple[int
             yield step
 
 
-def _distinct(fragments: Iterator[Fragment]) -> tuple[Repeated, ...]:
+def distinct(fragments: Iterable[Fragment]) -> tuple[Repeated, ...]:
+    """Congruent fragments once, each with their number."""
     found: list[Fragment] = []
     counts: list[int] = []
     for fragment in fragments:

@@ -43,7 +43,7 @@ class Embedding:
 
     Attributes:
         level: What is to be computed.
-        base: The periodic engine; its parts name its ``electronic`` energy.
+        base: The periodic engine; its parts name its ``dispersion``, if it has any.
         low: The functional of the base.
         store: Fragments computed before.
     """
@@ -149,7 +149,7 @@ def _combined(base: Outcome, correction: Energy, dispersion: float) -> Outcome:
     if isinstance(base, Failure):
         return base
     parts = {
-        "electronic": base.parts["electronic"],
+        **{name: part for name, part in base.parts.items() if name != "dispersion"},
         **correction.parts,
         "dispersion": dispersion,
     }

@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from csp.arrays import AtomicNumbers, Indices, Matrix, Positions, Scalars, read_only
+from csp.arrays import (
+    AtomicNumbers,
+    Indices,
+    Matrix,
+    Positions,
+    Scalars,
+    Vectors,
+    read_only,
+)
 
 SAME_DISTANCE = 1e-3
 """Two fragments are congruent if no interatomic distance differs by more, Å."""
@@ -14,6 +22,10 @@ SAME_DISTANCE = 1e-3
 _LABEL = 1000.0
 """Å; keeps the distances of different kinds of pairs apart in one sorted row."""
 _ELEMENTS = 128
+
+
+AtomsInPlace = tuple[Indices, Vectors]
+"""Atomic numbers and positions, Å, of one of several molecules."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,7 +73,7 @@ class Fragment:
         return float(cdist(self.positions[:n], self.positions[n:]).min())
 
 
-def fragment_of(molecules: Sequence[tuple[AtomicNumbers, Positions]]) -> Fragment:
+def fragment_of(molecules: Sequence[AtomsInPlace]) -> Fragment:
     """The fragment of some molecules, each by its atoms and their places."""
     numbers = np.concatenate([atoms for atoms, _ in molecules])
     positions = np.concatenate([places for _, places in molecules])

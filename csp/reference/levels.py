@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -23,6 +23,16 @@ Positive = Annotated[float, Field(gt=0.0)]
 GridLevel = Annotated[int, Field(ge=0, le=9)]
 """Of PySCF's atom-centred grids."""
 PRODUCTION = "production"
+
+
+Radius = Annotated[float | None, Field(gt=0.0, exclude_if=lambda value: value is None)]
+
+
+class Gaussians(NamedTuple):
+    """Names of a basis and of the pseudopotential that belongs to it."""
+
+    basis: str
+    pseudopotential: str
 
 
 class _Level(BaseModel):
@@ -59,6 +69,14 @@ class PySCFLevel(_Level):
     """For exact exchange in crystals; None for an even-tempered one of the basis."""
     energy_tolerance_hartree: Positive = 1e-7
     """Of the self-consistent field, per cell or molecule."""
+    counterpoise_angstrom: Radius = None
+    """If given, crystals are corrected for what their molecules gain by functions of
+    atoms closer than this (:mod:`csp.reference.counterpoise`)."""
+
+    @property
+    def gaussians(self) -> Gaussians:
+        """What molecules are expanded in."""
+        return Gaussians(self.basis, self.pseudopotential)
 
 
 class EspressoLevel(_Level):
@@ -93,6 +111,13 @@ class Cp2kLevel(_Level):
     scf_tolerance: Positive = 1e-6
     """Largest change of an element of the density matrix, or of the orbitals'
     gradient; the energy is off by its square."""
+    counterpoise_angstrom: Radius = None
+    """As for PySCF, which computes it."""
+
+    @property
+    def gaussians(self) -> Gaussians:
+        """What molecules are expanded in, under PySCF's names."""
+        return Gaussians(self.basis, self.potential.lower())
 
 
 class XtbLevel(_Level):

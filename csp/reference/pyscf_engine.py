@@ -11,6 +11,7 @@ from csp.arrays import AtomicNumbers, Cell, Positions
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.molecule import Molecule
+from csp.reference.counterpoise import counterpoised
 from csp.reference.dispersion import dispersion_energy
 from csp.reference.engine import Energy, Failure, Outcome, Reason, Resources
 from csp.reference.kpoints import kpoint_mesh
@@ -64,7 +65,8 @@ class PySCFEngine:
             notes["exchange"] = self.level.exchange
             notes["n_auxiliary"] = int(solution.state.with_df.get_naoaux())
         atoms = (crystal.atomic_numbers, crystal.positions)
-        return self._energy(solution, notes, atoms, crystal.cell)
+        energy = self._energy(solution, notes, atoms, crystal.cell)
+        return counterpoised(energy, crystal, self.level, resources)
 
     def of_molecule(self, molecule: Molecule, resources: Resources) -> Outcome:
         """Energy of an isolated molecule in the geometry given."""
@@ -73,7 +75,9 @@ class PySCFEngine:
         try:
             is_hybrid_functional(self.level.functional)
             with bounded(resources):
-                system = molecule_of(atoms, self.level, resources, molecule.charge)
+                system = molecule_of(
+                    atoms, self.level.gaussians, resources, molecule.charge
+                )
                 state = dft.RKS(system, xc=self.level.functional)
                 state.grids.level = self.level.molecular_grid
                 state.conv_tol = self.level.energy_tolerance_hartree

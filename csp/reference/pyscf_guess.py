@@ -87,7 +87,9 @@ def _solved(
 ) -> tuple[Any, Matrix] | None:
     try:
         molecule = molecule_of(
-            (crystal.atomic_numbers[atoms], crystal.positions[atoms]), level, resources
+            (crystal.atomic_numbers[atoms], crystal.positions[atoms]),
+            level.gaussians,
+            resources,
         )
     except InputError:
         return None

@@ -11,11 +11,11 @@ from pyscf.gto.basis import BasisNotFoundError
 from pyscf.pbc import gto as periodic_gto
 from threadpoolctl import threadpool_limits
 
-from csp.arrays import AtomicNumbers, Positions
+from csp.arrays import AtomicNumbers, Mask, Positions
 from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.reference.engine import Resources
-from csp.reference.levels import PySCFLevel
+from csp.reference.levels import Gaussians, PySCFLevel
 from csp.units import ANGSTROM_PER_BOHR
 
 MEGABYTES_PER_GIGABYTE = 1000.0
@@ -32,45 +32,58 @@ def cell_of(crystal: Crystal, level: PySCFLevel, resources: Resources) -> Any:  
     cell.ke_cutoff = level.cutoff_hartree
     cell.precision = level.precision
     return _built(
-        cell, (crystal.atomic_numbers, crystal.positions), level, resources.memory
+        cell,
+        (crystal.atomic_numbers, crystal.positions),
+        level.gaussians,
+        resources.memory,
     )
 
 
 def molecule_of(
     atoms: tuple[AtomicNumbers, Positions],
-    level: PySCFLevel,
+    gaussians: Gaussians,
     resources: Resources,
     charge: int = 0,
+    is_real: Mask | None = None,
 ) -> Any:  # noqa: ANN401
     """A PySCF molecule in the same basis.
 
     Args:
         atoms: Atomic numbers and positions, Å.
-        level: Basis and pseudopotential.
+        gaussians: Basis and pseudopotential.
         resources: What it may use.
         charge: Total, e.
+        is_real: Atoms that are not have functions, but neither nuclei nor electrons;
+            None if all are.
 
     Raises:
         InputError: If an element has no basis or pseudopotential, or a shell is open.
     """
     molecule = gto.Mole()
     molecule.charge = charge
-    return _built(molecule, atoms, level, resources.memory)
+    return _built(molecule, atoms, gaussians, resources.memory, is_real)
 
 
 def _built(
     system: Any,  # noqa: ANN401
     atoms: tuple[AtomicNumbers, Positions],
-    level: PySCFLevel,
+    gaussians: Gaussians,
     memory: float,
+    is_real: Mask | None = None,
 ) -> Any:  # noqa: ANN401
     numbers, positions = atoms
     symbols = [chemical_symbols[z] for z in numbers]
+    labels = symbols
+    if is_real is not None:
+        labels = [
+            symbol if real else f"GHOST-{symbol}"
+            for symbol, real in zip(symbols, is_real, strict=True)
+        ]
     coordinates = (positions / ANGSTROM_PER_BOHR).tolist()
-    system.atom = list(zip(symbols, coordinates, strict=True))
+    system.atom = list(zip(labels, coordinates, strict=True))
     system.unit = "Bohr"
-    system.basis = level.basis
-    system.pseudo = level.pseudopotential
+    system.basis = gaussians.basis
+    system.pseudo = dict.fromkeys(set(labels) & set(symbols), gaussians.pseudopotential)
     system.spin = None
     system.verbose = 0
     system.max_memory = memory * MEGABYTES_PER_GIGABYTE
@@ -78,8 +91,8 @@ def _built(
         system.build()
     except (BasisNotFoundError, KeyError, RuntimeError) as error:
         raise InputError(
-            f"PySCF has no basis {level.basis!r} with the pseudopotential "
-            f"{level.pseudopotential!r} for every one of "
+            f"PySCF has no basis {gaussians.basis!r} with the pseudopotential "
+            f"{gaussians.pseudopotential!r} for every one of "
             f"{', '.join(sorted(set(symbols)))}: choose a level with another basis"
         ) from error
     if system.spin or system.nelectron % 2:
