@@ -52,7 +52,8 @@ def import_energies(
     add_dispersion: Annotated[
         bool,
         typer.Option(
-            help="The energies are without dispersion: add the level's own model."
+            help="The energies are electronic: add the level's own dispersion, and its "
+            "counterpoise correction (minutes a crystal) where it has one."
         ),
     ] = False,
 ) -> None:

@@ -43,7 +43,7 @@ class Embedding:
 
     Attributes:
         level: What is to be computed.
-        base: The periodic engine; its parts name its ``dispersion``, if it has any.
+        base: The periodic engine; its parts name its ``electronic`` energy.
         low: The functional of the base.
         store: Fragments computed before.
     """
@@ -148,6 +148,13 @@ def _difference(summand: Summand) -> float:
 def _combined(base: Outcome, correction: Energy, dispersion: float) -> Outcome:
     if isinstance(base, Failure):
         return base
+    if "electronic" not in base.parts:
+        return Failure(
+            Reason.UNSUPPORTED,
+            "the energy of the base was imported as a whole, and its dispersion is not "
+            "known: import it again, without dispersion and with --add-dispersion",
+            is_final=True,
+        )
     parts = {
         **{name: part for name, part in base.parts.items() if name != "dispersion"},
         **correction.parts,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ase.io
@@ -19,9 +20,10 @@ from csp.crystal import Crystal
 from csp.errors import InputError
 from csp.geometry import overlay, parameters_from_cell
 from csp.molecule import Molecule
+from csp.reference.counterpoise import counterpoised
 from csp.reference.dispersion import dispersion_energy
-from csp.reference.engine import Energy
-from csp.reference.levels import Level
+from csp.reference.engine import Energy, Failure, Resources
+from csp.reference.levels import Cp2kLevel, Level, PySCFLevel
 from csp.units import KJ_PER_MOL_PER_EV
 
 System = Crystal | Molecule
@@ -32,6 +34,7 @@ CELL_TOLERANCE = 0.02
 """Largest difference of a lattice vector's component, Å."""
 ANGLE_TOLERANCE = 0.1
 """Of a cell that was turned, degrees."""
+COUNTERPOISE_GIGABYTES = 4.0
 ID = "id"
 
 
@@ -52,7 +55,7 @@ def read_energies(
     path: Path,
     systems: Mapping[str, System],
     key: str = "energy",
-    dispersion_of: Level | None = None,
+    completed_by: Level | None = None,
 ) -> Imported:
     """Energies of crystals and molecules that another program computed.
 
@@ -64,7 +67,8 @@ def read_energies(
         path: An extended XYZ file.
         systems: What energies are wanted of, by id.
         key: Name of the energy in the comment lines.
-        dispersion_of: The level whose dispersion is added, for energies without it.
+        completed_by: The level whose dispersion and counterpoise correction are added,
+            for energies without them.
 
     Raises:
         InputError: If the file is missing or is not extended XYZ.
@@ -74,13 +78,12 @@ def read_energies(
     for number, frame in enumerate(_frames(path), start=1):
         try:
             identity, energy = _checked(frame, systems, key, frozenset(energies))
+            provenance = {"file": path.name, "frame": number, "key": key}
+            energies[identity] = _completed(
+                energy, systems[identity], completed_by, provenance
+            )
         except InputError as refusal:
             refusals.append(f"frame {number} of {path.name} is not used: {refusal}")
-            continue
-        provenance = {"file": path.name, "frame": number, "key": key}
-        energies[identity] = _completed(
-            energy, systems[identity], dispersion_of, provenance
-        )
     return Imported(energies, tuple(refusals))
 
 
@@ -276,4 +279,12 @@ def _completed(
         charge,
     )
     parts = {"electronic": electronic, "dispersion": dispersion}
-    return Energy(electronic + dispersion, parts, provenance)
+    energy = Energy(electronic + dispersion, parts, provenance)
+    if not isinstance(system, Crystal) or not isinstance(level, PySCFLevel | Cp2kLevel):
+        return energy
+    with TemporaryDirectory(prefix="csp-counterpoise-") as folder:
+        resources = Resources(1, COUNTERPOISE_GIGABYTES, Path(folder))
+        outcome = counterpoised(energy, system, level, resources)
+    if isinstance(outcome, Failure):
+        raise InputError(outcome.message)
+    return outcome

@@ -127,9 +127,9 @@ dispersion correction), and read it with
 
     csp reference import DIR FILE --level {level.name} --add-dispersion
 
-which adds the level's own dispersion. The `id=` of each structure must stay; the order
-of its atoms, their wrapping and multiples of the cell do not matter; another geometry
-is refused.
+which adds the level's own dispersion and counterpoise correction. The `id=` of each
+structure must stay; the order of its atoms, their wrapping and multiples of the cell
+do not matter; another geometry is refused.
 """
 
 

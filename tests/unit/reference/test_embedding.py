@@ -146,6 +146,32 @@ def test_the_correction_of_a_doubled_cell_is_double(engine, crystal, resources):
     assert twice.provenance["fragments_computed"] == 0
 
 
+def test_corrections_of_the_base_are_kept(engine, water, resources):
+    plain = engine.of_molecule(water, resources)
+
+    class Corrected(MolecularPBE):
+        def _energy(self, numbers, positions):
+            energy = super()._energy(numbers, positions)
+            parts = {**energy.parts, "counterpoise": 7.0}
+            return replace(energy, energy=energy.energy + 7.0, parts=parts)
+
+    corrected = replace(engine, base=Corrected()).of_molecule(water, resources)
+    assert corrected.energy - plain.energy == pytest.approx(7.0, abs=1e-3)
+    assert sum(corrected.parts.values()) == pytest.approx(corrected.energy)
+
+
+def test_a_base_of_unknown_dispersion_is_refused(engine, water, resources):
+    class Imported(MolecularPBE):
+        def _energy(self, numbers, positions):
+            energy = super()._energy(numbers, positions)
+            return replace(energy, parts={"total": energy.energy})
+
+    failure = replace(engine, base=Imported()).of_molecule(water, resources)
+    assert isinstance(failure, Failure)
+    assert failure.is_final
+    assert "--add-dispersion" in failure.message
+
+
 def test_failures_are_values(engine, crystal, water, resources, monkeypatch):
     charged = Molecule(SYMBOLS, WATER, water.bonds, 2, "dication")
     assert engine.of_molecule(charged, resources).reason is Reason.UNSUPPORTED

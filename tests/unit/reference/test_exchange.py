@@ -120,10 +120,28 @@ def test_the_usual_key_is_where_ase_puts_it(tmp_path):
     assert found.energies["beta"].provenance["file"] == "energies.extxyz"
 
 
-def test_dispersion_of_the_level_is_added_to_electronic_energies(tmp_path):
+def test_counterpoise_of_the_level_is_added_to_crystals(tmp_path):
     level = level_named("pbe-d4", built_in_levels())
     frames = (frame(HYDROGEN, "hydrogen"), frame(WATER, "water"))
-    found = read(tmp_path, *frames, dispersion_of=level).energies
+    found = read(tmp_path, *frames, completed_by=level).energies
+    assert "counterpoise" not in found["water"].parts
+    parts = found["hydrogen"].parts
+    assert parts["counterpoise"] > 0.01
+    assert sum(parts.values()) == pytest.approx(found["hydrogen"].energy)
+
+
+def test_a_crystal_without_its_counterpoise_is_refused(tmp_path):
+    level = level_named("pbe-d4", built_in_levels())
+    hybrid = level.model_copy(update={"functional": "pbe0"})
+    found = read(tmp_path, frame(HYDROGEN, "hydrogen"), completed_by=hybrid)
+    assert not found.energies
+    assert "no counterpoise correction of crystals for 'pbe0'" in found.refusals[0]
+
+
+def test_dispersion_of_the_level_is_added_to_electronic_energies(tmp_path):
+    level = level_named("pbe-d4/fast", built_in_levels())
+    frames = (frame(HYDROGEN, "hydrogen"), frame(WATER, "water"))
+    found = read(tmp_path, *frames, completed_by=level).energies
     for identity, cell in (("hydrogen", HYDROGEN.cell), ("water", None)):
         system, energy = SYSTEMS[identity], found[identity]
         atoms = (system.atomic_numbers, system.positions)
@@ -132,7 +150,7 @@ def test_dispersion_of_the_level_is_added_to_electronic_energies(tmp_path):
         assert energy.parts["dispersion"] == pytest.approx(expected)
         assert energy.energy == pytest.approx(-100.0 * KJ_PER_MOL_PER_EV + expected)
     own = XtbLevel(name="x", engine="tblite", method="GFN2-xTB", width_angstrom=9.0)
-    beta = read(tmp_path, frame(), dispersion_of=own).energies["beta"]
+    beta = read(tmp_path, frame(), completed_by=own).energies["beta"]
     assert beta.energy == pytest.approx(-100.0 * KJ_PER_MOL_PER_EV)
 
 
