@@ -20,7 +20,7 @@ References:
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,29 +121,33 @@ class Counterpoise:
             if isinstance(solution, Failure):
                 return solution
             both = molecule_of(atoms, self.gaussians, resources, is_real=is_real)
-            fock = _fock(both, molecule, field)
-        n = molecule.nao
-        overlap = both.intor("int1e_ovlp")
-        n_occupied = molecule.nelectron // 2
-        gain = _band_energy(fock[:n, :n], overlap[:n, :n], n_occupied)
-        gain -= _band_energy(fock, overlap, n_occupied)
+            fock, overlap = _fock(both, molecule, field), both.intor("int1e_ovlp")
+            n, n_occupied = molecule.nao, molecule.nelectron // 2
+            gain = _band_energy(fock[:n, :n], overlap[:n, :n], n_occupied)
+            gain -= _band_energy(fock, overlap, n_occupied)
         return gain * KJ_PER_MOL_PER_HARTREE
 
 
 def counterpoised(
-    energy: Energy,
+    compute: Callable[[], Outcome],
     crystal: Crystal,
     level: PySCFLevel | Cp2kLevel,
     resources: Resources,
 ) -> Outcome:
-    """The energy of a crystal with the correction, if its level has one."""
+    """The energy of a crystal with the correction, if its level has one.
+
+    The correction comes first: what cannot have one fails before the long computation.
+    """
     if level.counterpoise_angstrom is None:
-        return energy
+        return compute()
     correction = Counterpoise(
         level.functional, level.gaussians, level.counterpoise_angstrom
     ).of_crystal(crystal, resources)
     if isinstance(correction, Failure):
         return correction
+    energy = compute()
+    if isinstance(energy, Failure):
+        return energy
     return Energy(
         energy.energy + correction.energy,
         {**energy.parts, **correction.parts},

@@ -63,10 +63,12 @@ class Cp2k:
             (crystal.atomic_numbers, crystal.positions),
             crystal.cell,
         )
-        energy = self._computed(system, dispersion, resources)
-        if isinstance(energy, Failure):
-            return energy
-        return counterpoised(energy, crystal, self.level, resources)
+        return counterpoised(
+            lambda: self._computed(system, dispersion, resources),
+            crystal,
+            self.level,
+            resources,
+        )
 
     def of_molecule(self, molecule: Molecule, resources: Resources) -> Outcome:
         """Energy of a molecule in a box that its images do not act into."""

@@ -284,7 +284,7 @@ def _completed(
         return energy
     with TemporaryDirectory(prefix="csp-counterpoise-") as folder:
         resources = Resources(1, COUNTERPOISE_GIGABYTES, Path(folder))
-        outcome = counterpoised(energy, system, level, resources)
+        outcome = counterpoised(lambda: energy, system, level, resources)
     if isinstance(outcome, Failure):
         raise InputError(outcome.message)
     return outcome

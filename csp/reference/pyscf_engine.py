@@ -41,6 +41,14 @@ class PySCFEngine:
 
     def of_crystal(self, crystal: Crystal, resources: Resources) -> Outcome:
         """Energy of a crystal, per cell as given."""
+        return counterpoised(
+            lambda: self._uncorrected(crystal, resources),
+            crystal,
+            self.level,
+            resources,
+        )
+
+    def _uncorrected(self, crystal: Crystal, resources: Resources) -> Outcome:
         start = time.monotonic()
         mesh = kpoint_mesh(crystal.cell, self.level.k_spacing)
         try:
@@ -65,8 +73,7 @@ class PySCFEngine:
             notes["exchange"] = self.level.exchange
             notes["n_auxiliary"] = int(solution.state.with_df.get_naoaux())
         atoms = (crystal.atomic_numbers, crystal.positions)
-        energy = self._energy(solution, notes, atoms, crystal.cell)
-        return counterpoised(energy, crystal, self.level, resources)
+        return self._energy(solution, notes, atoms, crystal.cell)
 
     def of_molecule(self, molecule: Molecule, resources: Resources) -> Outcome:
         """Energy of an isolated molecule in the geometry given."""

@@ -133,6 +133,28 @@ def test_exact_exchange_is_refused(resources):
     assert "'pbe0'" in outcome.message
 
 
+def test_what_cannot_be_corrected_fails_before_it_is_computed(resources, monkeypatch):
+    level = PySCFLevel(
+        name="test",
+        engine="pyscf",
+        functional="pbe0",
+        basis=GAUSSIANS.basis,
+        k_spacing=2.0,
+        counterpoise_angstrom=3.2,
+    )
+    monkeypatch.setattr(PySCFEngine, "_uncorrected", lambda *_: pytest.fail("late"))
+    outcome = PySCFEngine(level).of_crystal(waters(CELL), resources)
+    assert isinstance(outcome, Failure)
+    assert "'pbe0'" in outcome.message
+
+
+def test_an_ion_is_refused(resources):
+    hydroxide = Crystal(CELL, np.array([8, 1]), WATER[:2], np.zeros(2, dtype=int), 1)
+    outcome = TIGHT.of_crystal(hydroxide, resources)
+    assert isinstance(outcome, Failure)
+    assert "cannot be paired" in outcome.message
+
+
 def test_engines_add_it(resources):
     plain = PySCFLevel(
         name="test",
