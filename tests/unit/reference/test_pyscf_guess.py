@@ -28,8 +28,10 @@ def test_orbitals_turn_with_their_molecule(tmp_path_factory, draw, is_improper):
     rotation = rotation_from_quaternion(quaternion_from_uniform(np.array(draw)))
     rotation = -rotation if is_improper else rotation
     resources = Resources(1, 1.0, tmp_path_factory.getbasetemp())
-    molecule = molecule_of((NUMBERS, WATER), LEVEL, resources)
-    turned_molecule = molecule_of((NUMBERS, WATER @ rotation.T), LEVEL, resources)
+    molecule = molecule_of((NUMBERS, WATER), LEVEL.gaussians, resources)
+    turned_molecule = molecule_of(
+        (NUMBERS, WATER @ rotation.T), LEVEL.gaussians, resources
+    )
     rng = np.random.default_rng(1)
     orbitals = rng.normal(size=(molecule.nao, 3))
     points = rng.normal(size=(20, 3))
