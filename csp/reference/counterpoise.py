@@ -223,12 +223,12 @@ def _fock(both: gto.Mole, molecule: gto.Mole, field: Any) -> Matrix:  # noqa: AN
     total = np.zeros((both.nao, both.nao))
     for low in range(0, len(points), _POINTS):
         part = slice(low, low + _POINTS)
-        own = integrator.eval_ao(molecule, points[part], deriv=1)
+        functions = integrator.eval_ao(both, points[part], deriv=1)
+        own = functions[:, :, : molecule.nao]
         values = integrator.eval_rho(molecule, own, density, xctype="GGA")
         slopes = integrator.eval_xc_eff(field.xc, values, deriv=1, xctype="GGA")[1]
         slopes[0] += local[part]
         slopes[0] *= 0.5
-        functions = integrator.eval_ao(both, points[part], deriv=1)
         weighted = np.einsum("kpf,kp->pf", functions, slopes * weights[part])
         total += functions[0].T @ weighted
     kinetic = both.intor("int1e_kin")
