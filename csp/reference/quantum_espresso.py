@@ -1,6 +1,5 @@
 """Reference energies by Quantum ESPRESSO's pw.x: plane waves, PAW."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +17,9 @@ from csp.reference.engine import Energy, Failure, Outcome, Reason, Resources
 from csp.reference.kpoints import kpoint_mesh
 from csp.reference.levels import EspressoLevel
 from csp.reference.program import Finished, last_words, program_path, run_program
+from csp.reference.pseudopotentials import REMEDY, gathered
 from csp.units import KJ_PER_MOL_PER_RYDBERG
 
-REMEDY = (
-    "install Quantum ESPRESSO (Debian and Ubuntu: apt install quantum-espresso "
-    "quantum-espresso-data libopenblas0), or choose a level that needs pip alone (csp "
-    "reference levels)"
-)
-PSEUDOPOTENTIAL_FOLDERS = ("/usr/share/espresso/pseudo",)
 MIXING = (0.7, 0.3, 0.1)
 """How much of the new density is mixed in, by attempt."""
 DIAGONALISATIONS = (
@@ -87,30 +81,26 @@ class QuantumEspresso:
     ) -> Outcome:
         """The electronic energy alone; without a mesh the system is a molecule."""
         program = program_path(["pw.x"], REMEDY)
-        folder = pseudopotential_folder()
-        self._check_elements(atoms[0], folder)
+        folder = gathered(self._files(atoms[0]), resources)
+        if isinstance(folder, Failure):
+            return folder
         text = pw_input(self.level, cell, atoms, mesh, resources, folder)
         (resources.scratch / "pw.in").write_text(text, encoding="utf-8")
         ended = run_program([program, "-in", "pw.in"], resources)
         return ended if isinstance(ended, Failure) else parsed(ended, mesh)
 
-    def _check_elements(self, numbers: AtomicNumbers, folder: Path) -> None:
-        for symbol in sorted({chemical_symbols[z] for z in numbers}):
-            name = self.level.pseudopotentials.get(symbol)
-            if name is None or not (folder / name).is_file():
-                raise InputError(
-                    f"the level {self.level.name} has no pseudopotential for {symbol} "
-                    f"in {folder}: name one in a file of levels (--levels) and set "
-                    "CSP_PSEUDO_DIR to its folder"
-                )
-
-
-def pseudopotential_folder() -> Path:
-    """The folder of pseudopotentials: CSP_PSEUDO_DIR, ESPRESSO_PSEUDO or Debian's."""
-    for name in ("CSP_PSEUDO_DIR", "ESPRESSO_PSEUDO"):
-        if name in os.environ:
-            return Path(os.environ[name])
-    return Path(PSEUDOPOTENTIAL_FOLDERS[0])
+    def _files(self, numbers: AtomicNumbers) -> list[str]:
+        """The pseudopotentials of these elements."""
+        symbols = sorted({chemical_symbols[z] for z in numbers})
+        known = self.level.pseudopotentials
+        missing = [symbol for symbol in symbols if symbol not in known]
+        if missing:
+            raise InputError(
+                f"the level {self.level.name} has no pseudopotential for "
+                f"{', '.join(missing)}: name one in a file of levels (--levels) and "
+                "set CSP_PSEUDO_DIR to its folder"
+            )
+        return [known[symbol] for symbol in symbols]
 
 
 def box_around(positions: Positions, vacuum: float) -> Cell:
