@@ -101,6 +101,8 @@ def readable(text: str) -> str:
         if len(line) <= _LONGEST_LINE or "<" in line:
             lines.append(line)
             continue
-        for k in range(0, len(numbers), _NUMBERS_A_LINE):
-            lines.append(" " + "  ".join(numbers[k : k + _NUMBERS_A_LINE]))
+        lines += [
+            " " + "  ".join(numbers[k : k + _NUMBERS_A_LINE])
+            for k in range(0, len(numbers), _NUMBERS_A_LINE)
+        ]
     return "\n".join(lines) + "\n"

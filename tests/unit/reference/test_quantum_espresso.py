@@ -10,11 +10,11 @@ from csp.reference.engine import Energy, Failure, Reason, Resources
 from csp.reference.kpoints import kpoint_mesh
 from csp.reference.levels import built_in_levels, level_named
 from csp.reference.program import Finished
+from csp.reference.pseudopotentials import GATHERED
 from csp.reference.quantum_espresso import (
     QuantumEspresso,
     box_around,
     parsed,
-    pseudopotential_folder,
     pw_input,
 )
 from csp.reference.subjects import crystal_subject, doubled
@@ -112,7 +112,7 @@ def test_an_element_without_pseudopotential_is_named(monkeypatch, tmp_path):
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match=r"no pseudopotential for H.*CSP_PSEUDO_DIR"):
+    with pytest.raises(InputError, match=r"no pseudopotential H.*CSP_PSEUDO_DIR"):
         QuantumEspresso(level()).of_crystal(body_centred(), Resources(1, 1.0, tmp_path))
 
 
@@ -153,4 +153,4 @@ def test_a_molecule_is_a_crystal_with_much_room(tmp_path):
     assert inside.parts["electronic"] == pytest.approx(
         outside.parts["electronic"], abs=0.2
     )
-    assert (pseudopotential_folder() / "H.pbe-kjpaw.UPF").is_file()
+    assert (tmp_path / GATHERED / "H.pbe-kjpaw.UPF").is_file()
