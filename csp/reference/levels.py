@@ -90,7 +90,8 @@ class EspressoLevel(_Level):
     """Distance of an isolated molecule from its images."""
     energy_tolerance_rydberg: Positive = 1e-8
     pseudopotentials: dict[str, str]
-    """File of each element, in the folder that pw.x or CSP_PSEUDO_DIR names."""
+    """File of each element: in Debian's folder or the one that CSP_PSEUDO_DIR names, or
+    made from a recipe (:mod:`csp.reference.pseudopotentials`)."""
 
 
 class Cp2kLevel(_Level):

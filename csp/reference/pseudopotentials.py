@@ -1,12 +1,13 @@
 """The pseudopotentials of Quantum ESPRESSO: installed files, and some made when needed.
 
 Debian's oxygen for PBE is one of 2008 with one projector for each angular momentum: it
-binds oxalic acid by 7 kJ/mol too much, urea by 3. csp has a recipe instead,
-from which ld1.x, Quantum ESPRESSO's program for atoms, makes a data set in a second.
+binds oxalic acid by 7 kJ/mol too much, urea by 3. csp has a recipe instead, from which
+ld1.x, Quantum ESPRESSO's program for atoms, makes a data set in a second.
 
 References:
-    Dal Corso, Comput. Mater. Sci. 95, 337 (2014), whose radii and reference energies
-    the recipe has.
+    The recipe has the radii and reference energies of O.pbesol-n-kjpaw_psl.0.1 (L.
+    Paulatto & A. Dal Corso), which Debian has, with PBE in place of PBEsol; the
+    library of these data sets: Dal Corso, Comput. Mater. Sci. 95, 337 (2014).
 """
 
 import os
