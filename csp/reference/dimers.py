@@ -55,7 +55,7 @@ def molecules_of(crystal: Crystal) -> list[AtomsInPlace]:
     ]
 
 
-def fragments_of(crystal: Crystal, cutoff: float) -> Fragments:
+def fragments_of(crystal: Crystal, cutoff: float | None) -> Fragments:
     """Molecules and close pairs of a crystal, each kind once.
 
     E = Σ_molecules e + ½ Σ_i Σ_j e_ij over molecules i of the cell and all their
@@ -63,10 +63,13 @@ def fragments_of(crystal: Crystal, cutoff: float) -> Fragments:
 
     Args:
         crystal: Its molecules are unbroken.
-        cutoff: Largest distance between the closest atoms of a pair, Å.
+        cutoff: Largest distance between the closest atoms of a pair, Å; None for no
+            pairs.
     """
     molecules = molecules_of(crystal)
     monomers = distinct(fragment_of([molecule]) for molecule in molecules)
+    if cutoff is None:
+        return Fragments(monomers, ())
     pairs = distinct(_pairs(molecules, crystal.cell, cutoff + SAME_DISTANCE))
     dimers = [pair for pair in pairs if pair.fragment.contact < cutoff]
     dimers.sort(key=lambda pair: pair.fragment.contact)

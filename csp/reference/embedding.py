@@ -1,8 +1,9 @@
-"""A hybrid functional by fragments inside a periodic calculation.
+"""Better molecules and pairs, by a hybrid functional as a rule, in a periodic whole.
 
 E = E_low(periodic) + Σ_molecules (E_high − E_low) + Σ_pairs (ΔE_high − ΔE_low), and
 the dispersion of the high functional for the periodic whole. What distant pairs lack is
 electrostatic: the two functionals give molecules slightly different multipoles.
+E_low of a molecule is the base's own, or made as E_high is (``low_monomers``).
 
 References:
     Loboda, Dolgonos & Boese, J. Chem. Phys. 149, 124104 (2018).
@@ -15,6 +16,7 @@ from csp.conformers.settings import Level, MultipoleLevel
 from csp.crystal import Crystal
 from csp.errors import CspError
 from csp.molecule import Molecule
+from csp.reference.base_molecules import BaseMolecules
 from csp.reference.dimers import Fragments, Repeated, fragments_of
 from csp.reference.dispersion import dispersion_energy
 from csp.reference.engine import (
@@ -33,7 +35,13 @@ from csp.reference.force_field_fragments import (
 from csp.reference.fragment import fragment_of
 from csp.reference.fragment_energies import Method
 from csp.reference.fragment_store import FragmentStore
-from csp.reference.fragment_sums import Methods, Summand, evaluated, threads
+from csp.reference.fragment_sums import (
+    Evaluated,
+    Methods,
+    Summand,
+    evaluated,
+    threads,
+)
 from csp.reference.levels import EmbeddingLevel
 
 
@@ -46,12 +54,15 @@ class Embedding:
         base: The periodic engine; its parts name its ``electronic`` energy.
         low: The functional of the base.
         store: Fragments computed before.
+        molecules: Those of crystals, by the base's engine; needed where the level's
+            low monomers are the base's.
     """
 
     level: EmbeddingLevel
     base: ReferenceEngine
     low: str
     store: FragmentStore
+    molecules: BaseMolecules | None = None
 
     def of_crystal(self, crystal: Crystal, resources: Resources) -> Outcome:
         """Energy of a crystal, kJ/mol of cells."""
@@ -73,15 +84,28 @@ class Embedding:
             return charged(molecule)
         atoms = (molecule.atomic_numbers, molecule.positions)
         alone = Fragments((Repeated(fragment_of([atoms]), 1),), ())
-        correction = self._correction(alone, resources)
-        if isinstance(correction, Failure):
-            return correction
         dispersion = dispersion_energy(
             self.level.dispersion, self.level.functional, atoms
         )
+        if self.molecules is not None:
+            return self._exchanged(alone, resources, dispersion)
+        correction = self._correction(alone, resources)
+        if isinstance(correction, Failure):
+            return correction
         return _combined(
             self.base.of_molecule(molecule, resources), correction, dispersion
         )
+
+    def _exchanged(
+        self, alone: Fragments, resources: Resources, dispersion: float
+    ) -> Outcome:
+        """An isolated molecule that keeps nothing of the base."""
+        found = evaluated(alone, self._methods(), self.store, resources)
+        if isinstance(found, Failure):
+            return found
+        monomers = sum(_high(summand) for summand in found.monomers)
+        parts = {"monomers": monomers, "dispersion": dispersion}
+        return Energy(monomers + dispersion, parts, found.provenance)
 
     def correction_of(self, crystal: Crystal, resources: Resources) -> Outcome:
         """What the fragments add to the base, kJ/mol of cells, without dispersion."""
@@ -119,23 +143,40 @@ class Embedding:
         found = evaluated(fragments, self._methods(), self.store, resources)
         if isinstance(found, Failure):
             return found
-        parts = {
-            "monomers": sum(map(_difference, found.monomers)),
-            "dimers": sum(map(_difference, found.dimers)),
-        }
+        monomers = self._monomers(found, resources)
+        if isinstance(monomers, Failure):
+            return monomers
+        parts = {"monomers": monomers, "dimers": sum(map(_difference, found.dimers))}
         provenance: dict[str, Any] = {
             "dimer_cutoff_angstrom": self.level.dimer_cutoff_angstrom,
+            "low_monomers": self.level.low_monomers,
             **found.provenance,
         }
         return Energy(sum(parts.values()), parts, provenance)
 
+    def _monomers(self, found: Evaluated, resources: Resources) -> float | Failure:
+        """High minus low of all molecules of a crystal, kJ/mol of cells."""
+        if self.molecules is None:
+            return sum(map(_difference, found.monomers))
+        total = 0.0
+        for summand in found.monomers:
+            # of the very geometry that the high energy was computed of
+            low = self.molecules.electronic(summand.computed_of, resources)
+            if isinstance(low, Failure):
+                return low
+            total += _high(summand) - summand.repeated.count * low
+        return total
+
     def _methods(self) -> Methods:
         level = self.level
         chain = (self.low, level.functional)
+        alone = chain if self.molecules is None else (level.functional,)
         tolerance = level.energy_tolerance_hartree
         return Methods(
-            Method(chain, level.monomer_basis, level.monomer_grid, tolerance),
-            Method(chain, level.dimer_basis, level.dimer_grid, tolerance),
+            Method(alone, level.monomer_basis, level.monomer_grid, tolerance),
+            None
+            if level.dimer_basis is None
+            else Method(chain, level.dimer_basis, level.dimer_grid, tolerance),
         )
 
 
@@ -143,6 +184,11 @@ def _difference(summand: Summand) -> float:
     """High minus low functional of all copies of a fragment."""
     low, high = summand.energies
     return summand.repeated.count * (high - low)
+
+
+def _high(summand: Summand) -> float:
+    """High functional of all copies of a fragment."""
+    return summand.repeated.count * summand.energies[-1]
 
 
 def _combined(base: Outcome, correction: Energy, dispersion: float) -> Outcome:

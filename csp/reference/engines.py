@@ -66,21 +66,22 @@ def _fragments(level: FragmentLevel, order: Order) -> ReferenceEngine:
 def _embedding(
     level: EmbeddingLevel, levels: Mapping[str, Level], order: Order, subject: Subject
 ) -> ReferenceEngine:
+    from csp.reference.base_molecules import BaseMolecules
     from csp.reference.embedding import Embedding
     from csp.reference.fragment_store import FragmentStore
     from csp.reference.records import Results
     from csp.reference.remembered import Remembered
 
     base = level_named(level.base, levels)
-    folder = Path(order.folder)
+    folder, digest = Path(order.folder), digest_of(base, levels)
+    engine, store = _of_atoms(base), FragmentStore(folder / FRAGMENTS)
     remembered = Remembered(
-        _of_atoms(base),
-        Results(folder, base.name, digest_of(base, levels)),
-        subject.id,
-        subject.n_operations,
+        engine, Results(folder, base.name, digest), subject.id, subject.n_operations
     )
-    store = FragmentStore(folder / FRAGMENTS)
-    return Embedding(level, remembered, base.functional, store)
+    molecules = (
+        BaseMolecules(engine, digest, store) if level.low_monomers == "base" else None
+    )
+    return Embedding(level, remembered, base.functional, store, molecules)
 
 
 def _of_atoms(level: Level) -> ReferenceEngine:

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from csp.errors import ConvergenceError, InputError
 from csp.reference.dimers import Fragments, Repeated
 from csp.reference.engine import Failure, Reason, Resources
+from csp.reference.fragment import Fragment
 from csp.reference.fragment_energies import (
     Computed,
     Method,
@@ -29,16 +30,23 @@ LAST_ATTEMPT = 1
 
 
 class Methods(NamedTuple):
-    """How molecules and how pairs are computed; with the same functionals."""
+    """How molecules and how pairs are computed; None where no pairs are."""
 
     monomer: Method
-    dimer: Method
+    dimer: Method | None
 
 
 class Summand(NamedTuple):
-    """A fragment of the crystal and its energies, kJ/mol, one a functional."""
+    """A fragment of the crystal and its energies, kJ/mol, one a functional.
+
+    Attributes:
+        repeated: In the crystal.
+        computed_of: The congruent fragment that the energies were computed of.
+        energies: Total of a molecule, interaction of a pair.
+    """
 
     repeated: Repeated
+    computed_of: Fragment
     energies: tuple[float, ...]
 
 
@@ -111,20 +119,22 @@ class _Course:
         return self._summand(repeated, method, compute)
 
     def dimer(self, repeated: Repeated) -> Summand:
+        method = self.methods.dimer
+        if method is None:
+            raise InputError("there are pairs and no method for them")
         return self._summand(
             repeated,
-            self.methods.dimer,
+            method,
             lambda attempt: interaction_energies(
-                repeated.fragment, self.methods.dimer, self._starts(), attempt
+                repeated.fragment, method, self._starts(method), attempt
             ),
         )
 
-    def _starts(self) -> list[Start]:
+    def _starts(self, method: Method) -> list[Start]:
         """First guesses, made when the first pair needs one."""
         if self.starts is None:
             self.starts = [
-                start_of(repeated.fragment, self.methods.dimer)
-                for repeated in self.molecules
+                start_of(repeated.fragment, method) for repeated in self.molecules
             ]
         return self.starts
 
@@ -141,7 +151,7 @@ class _Course:
         computed = computed_from(found.content, method)
         if not found.was_known:
             self.new.append(computed)
-        return Summand(repeated, computed.energies)
+        return Summand(repeated, found.fragment, computed.energies)
 
     def _at_last(self, compute: Callable[..., Computed]) -> Computed:
         for attempt in range(self.resources.attempt, LAST_ATTEMPT):
@@ -153,9 +163,10 @@ class _Course:
 
     def provenance(self, fragments: Fragments) -> dict[str, Any]:
         new, n_all = self.new, len(fragments.monomers) + len(fragments.dimers)
+        pairs = self.methods.dimer
         return {
             "monomer_method": str(self.methods.monomer),
-            "dimer_method": str(self.methods.dimer),
+            **({} if pairs is None else {"dimer_method": str(pairs)}),
             "distinct_monomers": len(fragments.monomers),
             "distinct_dimers": len(fragments.dimers),
             "dimers_per_cell": sum(pair.count for pair in fragments.dimers),

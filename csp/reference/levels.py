@@ -14,7 +14,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from csp.conformers.settings import Dispersion
 from csp.errors import InputError
@@ -25,7 +32,13 @@ GridLevel = Annotated[int, Field(ge=0, le=9)]
 PRODUCTION = "production"
 
 
-Radius = Annotated[float | None, Field(gt=0.0, exclude_if=lambda value: value is None)]
+def _is_none(value: object) -> bool:
+    """A field that says nothing is not among what decides a number."""
+    return value is None
+
+
+Radius = Annotated[float | None, Field(gt=0.0, exclude_if=_is_none)]
+BasisName = Annotated[str | None, Field(exclude_if=_is_none)]
 
 
 class Gaussians(NamedTuple):
@@ -150,11 +163,12 @@ class AseLevel(_Level):
 
 
 class EmbeddingLevel(_Level):
-    """A hybrid functional by fragments inside a periodic calculation.
+    """Better molecules, and better close pairs, inside a periodic calculation.
 
     E = E(periodic, base) + Σ monomers (E_high − E_low) + Σ dimers closer than the
     cutoff (ΔE_high − ΔE_low), counterpoise-corrected; dispersion of the high functional
-    for the periodic whole.
+    for the periodic whole. With the functional of the base and without dimers, only the
+    molecules are exchanged.
     """
 
     engine: Literal["embedding"]
@@ -162,9 +176,16 @@ class EmbeddingLevel(_Level):
     """Name of the periodic level; its functional is the low one."""
     functional: str = "pbe0"
     monomer_basis: str
-    dimer_basis: str
-    dimer_cutoff_angstrom: Positive
-    """Largest distance between the closest atoms of the two molecules."""
+    low_monomers: Literal["fragments", "base"] = Field(
+        default="fragments", exclude_if=lambda value: value == "fragments"
+    )
+    """What computes E_low of a molecule: the program and basis of E_high, so that their
+    errors cancel; or the base's own, so that those of the base do: its pseudopotentials
+    and its basis no longer decide what a molecule's geometry costs."""
+    dimer_basis: BasisName = None
+    dimer_cutoff_angstrom: Radius = None
+    """Largest distance between the closest atoms of the two molecules; None for no
+    pairs."""
     distant_pairs: Literal["none", "multipoles"] = Field(
         default="none", exclude_if=lambda value: value == "none"
     )
@@ -173,6 +194,19 @@ class EmbeddingLevel(_Level):
     monomer_grid: GridLevel = 3
     dimer_grid: GridLevel = 1
     energy_tolerance_hartree: Positive = 1e-8
+
+    @model_validator(mode="after")
+    def _pairs_are_whole(self) -> "EmbeddingLevel":
+        if (self.dimer_basis is None) != (self.dimer_cutoff_angstrom is None):
+            raise ValueError(
+                "dimer_basis and dimer_cutoff_angstrom belong together: give both, or "
+                "neither for no pairs"
+            )
+        if self.dimer_basis is None and self.distant_pairs != "none":
+            raise ValueError(
+                "distant_pairs is for those beyond dimer_cutoff_angstrom: give that too"
+            )
+        return self
 
 
 class FragmentLevel(_Level):
