@@ -1,12 +1,13 @@
 """Inputs of one structure for programs that run on another machine."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import ase.io
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from csp.arrays import Vector
 from csp.crystal import Crystal
@@ -17,12 +18,15 @@ from csp.reference.cp2k_input import Cp2kSystem, cp2k_input
 from csp.reference.engine import Resources
 from csp.reference.kpoints import kpoint_mesh
 from csp.reference.levels import Cp2kLevel, EspressoLevel, Level
+from csp.reference.pseudopotentials import recipe, recipe_name
 from csp.reference.quantum_espresso import box_around, pw_input
 
 System = Crystal | Molecule
 Files = Mapping[str, str]
 """Contents by name."""
 
+PSEUDOPOTENTIALS = "pseudo"
+"""Folder beside those of the structures."""
 VACUUM = 12.0
 """Of an isolated molecule in a periodic box, Å."""
 K_SPACING = 0.5
@@ -64,8 +68,33 @@ def espresso_files(level: Level, system: System) -> Files:
         centred = system.positions - system.positions.mean(axis=0)
         fractional = centred @ np.linalg.inv(cell) + 0.5
     atoms = (system.atomic_numbers, fractional)
-    text = pw_input(level, cell, atoms, mesh, _SINGLE, Path("../pseudo"))
+    text = pw_input(level, cell, atoms, mesh, _SINGLE, Path("..") / PSEUDOPOTENTIALS)
     return {"pw.in": text}
+
+
+def espresso_recipes(level: Level, systems: Iterable[System]) -> Files:
+    """Of pseudopotentials that are made and not installed, and how to make them."""
+    if not isinstance(level, EspressoLevel):
+        raise _wrong(level, "quantum-espresso")
+    numbers = {int(z) for system in systems for z in system.atomic_numbers}
+    names = {level.pseudopotentials.get(chemical_symbols[z], "") for z in numbers}
+    recipes = {name: recipe(name) for name in sorted(names)}
+    files = {
+        f"{PSEUDOPOTENTIALS}/{recipe_name(name)}": text
+        for name, text in recipes.items()
+        if text is not None
+    }
+    if not files:
+        return {}
+    commands = [
+        f"ld1.x -in {recipe_name(name)} && "
+        # pw.x 6.7 does not read the long lines that ld1.x writes
+        f"fold -s -w 200 {name} > {name}.folded && mv {name}.folded {name}"
+        for name, text in recipes.items()
+        if text is not None
+    ]
+    script = "\n".join(["#!/bin/sh", "set -e", 'cd "$(dirname "$0")"', *commands])
+    return files | {f"{PSEUDOPOTENTIALS}/make.sh": script + "\n"}
 
 
 def cp2k_files(level: Level, system: System) -> Files:
@@ -151,6 +180,12 @@ def _aims_geometry(atoms: Atoms) -> list[str]:
 
 def _row(vector: Vector) -> str:
     return " ".join(f"{value:.10f}" for value in vector)
+
+
+def nothing_common(level: Level, systems: Iterable[System]) -> Files:
+    """None: every folder has what it needs."""
+    del level, systems
+    return {}
 
 
 def nothing_files(level: Level, system: System) -> Files:

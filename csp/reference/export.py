@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,8 @@ from csp.reference.cluster_inputs import (
     atoms_of,
     cp2k_files,
     espresso_files,
+    espresso_recipes,
+    nothing_common,
     nothing_files,
     vasp_files,
 )
@@ -35,11 +37,13 @@ class _Writer:
         files: Content of the files of one structure, by name.
         command: What a job runs in the folder of a structure.
         needs: What is to be added by hand, for the README.
+        common: Content of the files that all structures need, by path.
     """
 
     files: Callable[[Level, System], Files]
     command: str
     needs: str
+    common: Callable[[Level, Iterable[System]], Files] = nothing_common
 
 
 def exported(
@@ -67,7 +71,7 @@ def exported(
         raise InputError("there is no structure to export: choose at least one")
     writer = _WRITERS[program]
     folders = folder_names(systems)
-    files = {STRUCTURES_FILE: extxyz(systems)}
+    files = {STRUCTURES_FILE: extxyz(systems), **writer.common(level, systems.values())}
     for identity, system in systems.items():
         for name, content in writer.files(level, system).items():
             files[f"{folders[identity]}/{name}"] = content
@@ -137,8 +141,11 @@ _WRITERS: Mapping[Program, _Writer] = {
     "quantum-espresso": _Writer(
         espresso_files,
         "pw.x -in pw.in > pw.out",
-        "Put the pseudopotentials that the inputs name into the folder `pseudo`; the "
-        "energy is in the line `!    total energy`, in rydberg.",
+        "Put the pseudopotentials that the inputs name into the folder `pseudo`; if "
+        "there is a `pseudo/make.sh`, it makes those that csp has recipes for: `sh "
+        "pseudo/make.sh`, with Quantum ESPRESSO's ld1.x. The energy is in the line "
+        "`!    total energy`, in rydberg.",
+        espresso_recipes,
     ),
     "cp2k": _Writer(
         cp2k_files,

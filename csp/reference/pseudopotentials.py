@@ -44,9 +44,17 @@ def installed_folder() -> Path:
 
 def recipe(file: str) -> str | None:
     """What ld1.x makes a pseudopotential from; None if csp has no recipe for it."""
-    name = Path(file).with_suffix(".in").name
-    path = package_files.files("csp.reference") / "paw_recipes" / name
+    path = package_files.files("csp.reference") / "paw_recipes" / recipe_name(file)
     return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def recipe_name(file: str) -> str:
+    """Name of the recipe of a pseudopotential.
+
+    >>> recipe_name("O.pbe-n-kjpaw_csp.1.UPF")
+    'O.pbe-n-kjpaw_csp.1.in'
+    """
+    return Path(file).with_suffix(".in").name
 
 
 def gathered(files: Iterable[str], resources: Resources) -> Path | Failure:

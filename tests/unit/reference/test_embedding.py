@@ -18,6 +18,7 @@ from csp.crystal import Crystal
 from csp.errors import ConvergenceError
 from csp.molecule import Molecule
 from csp.reference import fragment_sums
+from csp.reference.base_molecules import BaseMolecules
 from csp.reference.dispersion import dispersion_energy
 from csp.reference.embedding import Embedding
 from csp.reference.engine import Energy, Failure, Reason, Resources
@@ -72,7 +73,9 @@ class MolecularPBE:
 
 @pytest.fixture
 def resources(tmp_path):
-    return Resources(1, 4.0, tmp_path / "scratch")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return Resources(1, 4.0, scratch)
 
 
 @pytest.fixture
@@ -220,3 +223,92 @@ def test_levels_without_distant_pairs_keep_their_digests():
     assert "distant_pairs" not in LEVEL.model_dump(mode="json")
     with_pairs = LEVEL.model_copy(update={"distant_pairs": "multipoles"})
     assert with_pairs.model_dump(mode="json")["distant_pairs"] == "multipoles"
+
+
+@dataclass(frozen=True)
+class WrongMolecules(MolecularPBE):
+    """A base whose molecules are too stiff, as by bad pseudopotentials."""
+
+    stiffness: float
+    asked: list
+
+    def of_molecule(self, molecule, resources):
+        assert resources.scratch.is_dir()
+        self.asked.append(resources.scratch)
+        return super().of_molecule(molecule, resources)
+
+    def _energy(self, numbers, positions):
+        energy = super()._energy(numbers, positions)
+        whole = positions.reshape(-1, 3, 3)
+        bonds = np.linalg.norm(whole[:, 1:] - whole[:, :1], axis=2)
+        wrong = self.stiffness * bonds.sum()
+        parts = {**energy.parts, "electronic": energy.parts["electronic"] + wrong}
+        return replace(energy, energy=energy.energy + wrong, parts=parts)
+
+
+def exchanging(engine, base, **changes):
+    """The engine with low monomers by the base."""
+    level = engine.level.model_copy(update={"low_monomers": "base", **changes})
+    molecules = BaseMolecules(base, "digest", engine.store)
+    return replace(engine, level=level, base=base, molecules=molecules)
+
+
+def test_what_the_base_gets_wrong_in_molecules_cancels(
+    engine, crystal, water, resources
+):
+    """Its own low energy takes it away; one made as the high one is keeps it."""
+    relaxed = water.at(WATER * 1.05)
+
+    def lattice_energy(item):
+        whole = item.of_crystal(crystal, resources)
+        return whole.energy / 2 - item.of_molecule(relaxed, resources).energy
+
+    right = lattice_energy(engine)
+    wrong = lattice_energy(replace(engine, base=WrongMolecules(300.0, [])))
+    assert abs(wrong - right) > 10.0
+    for base in (WrongMolecules(0.0, []), WrongMolecules(300.0, [])):
+        store = FragmentStore(engine.store.folder / str(base.stiffness))
+        own = exchanging(replace(engine, store=store), base)
+        assert_allclose(lattice_energy(own), right, rtol=0, atol=0.02)
+        # the two molecules are congruent, and no isolated one is asked of the base
+        assert len(base.asked) == 1
+        assert not base.asked[0].exists()
+        lattice_energy(own)
+        assert len(base.asked) == 1
+
+
+def test_without_pairs_only_molecules_are_exchanged(engine, crystal, water, resources):
+    base = WrongMolecules(300.0, [])
+    changes = {
+        "functional": "pbe",
+        "dimer_basis": None,
+        "dimer_cutoff_angstrom": None,
+    }
+    own = exchanging(engine, base, **changes)
+    found = own.of_crystal(crystal, resources)
+    assert found.parts["dimers"] == 0.0
+    assert found.provenance["distinct_dimers"] == 0
+    assert "dimer_method" not in found.provenance
+    expected = MolecularPBE().of_crystal(crystal, resources).parts["electronic"]
+    assert_allclose(found.energy - found.parts["dispersion"], expected, atol=0.02)
+    alone = own.of_molecule(water, resources)
+    expected = hartree("pbe", SYMBOLS, WATER) * KJ_PER_MOL_PER_HARTREE
+    assert_allclose(alone.parts["monomers"], expected, atol=0.01)
+    assert set(alone.parts) == {"monomers", "dispersion"}
+
+
+def test_a_molecule_that_the_base_cannot_compute_is_not_kept(
+    engine, crystal, resources
+):
+    failure = Failure(Reason.PROGRAM_FAILED, "pw.x stopped")
+
+    class Failing(MolecularPBE):
+        def of_molecule(self, molecule, resources):
+            return failure
+
+    level = {"dimer_basis": None, "dimer_cutoff_angstrom": None}
+    assert exchanging(engine, Failing(), **level).of_crystal(crystal, resources) is (
+        failure
+    )
+    mended = exchanging(engine, MolecularPBE(), **level).of_crystal(crystal, resources)
+    assert isinstance(mended, Energy)

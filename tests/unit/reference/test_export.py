@@ -1,7 +1,10 @@
 """Inputs for a cluster hold the crystals, as other readers see them."""
 
 import io
+import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import ase.io
@@ -11,10 +14,14 @@ import pytest
 from csp.comparison.reading import read_crystal
 from csp.errors import InputError
 from csp.molecule import Molecule
+from csp.reference.engine import Resources
 from csp.reference.exchange import read_energies
 from csp.reference.export import STRUCTURES_FILE, exported
 from csp.reference.kpoints import kpoint_mesh
 from csp.reference.levels import Cp2kLevel, built_in_levels, level_named
+from csp.reference.pseudopotentials import installed_folder
+from csp.reference.quantum_espresso import QuantumEspresso
+from csp.units import KJ_PER_MOL_PER_RYDBERG
 
 OXALIC = Path(__file__).parents[3] / "data" / "oxalic_acid"
 WATER = Molecule(
@@ -99,7 +106,7 @@ def test_all_structures_come_back_under_their_ids(tmp_path, program):
 @pytest.mark.parametrize("program", sorted(set(LEVELS) - {"extxyz"}))
 def test_there_is_one_job_a_folder(program):
     files = files_of(program)
-    folders = {name.partition("/")[0] for name in files if "/" in name}
+    folders = {name.partition("/")[0] for name in files if "/" in name} - {"pseudo"}
     assert folders == {"beta", "14-e_7", "water"}
     jobs = files["jobs.txt"].splitlines()
     words = [shlex.split(line) for line in jobs]
@@ -123,6 +130,42 @@ def test_the_readme_says_what_is_still_needed():
         assert "3 structures" in text
         assert LEVELS[program] in text
         assert "functional pbe" in text
+
+
+@pytest.mark.external
+def test_exported_pseudopotentials_are_made_where_the_inputs_look(tmp_path):
+    """What the script makes is what csp itself computes with."""
+    files = files_of("quantum-espresso")
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    made = "O.pbe-n-kjpaw_csp.1.UPF"
+    script = str(tmp_path / "pseudo" / "make.sh")
+    subprocess.run(["sh", script], check=True, capture_output=True)
+    for name in ("H.pbe-kjpaw.UPF", "C.pbe-n-kjpaw_psl.0.1.UPF"):
+        shutil.copy(installed_folder() / name, tmp_path / "pseudo")
+    assert (tmp_path / "pseudo" / made).is_file()
+    folder = tmp_path / "water"
+    ended = subprocess.run(
+        ["pw.x", "-in", "pw.in"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    energy = re.search(r"^!\s+total energy\s+=\s+(\S+) Ry", ended.stdout, re.MULTILINE)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    engine = QuantumEspresso(level("pbe-d4-qe"))
+    own = engine.of_molecule(WATER, Resources(1, 2.0, scratch))
+    expected = own.parts["electronic"] / KJ_PER_MOL_PER_RYDBERG
+    assert float(energy[1]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_level_without_recipes_brings_none():
+    named = {"H": "H.UPF", "C": "C.UPF", "O": "O.UPF"}
+    own = level("pbe-d4-qe").model_copy(update={"pseudopotentials": named})
+    files = exported(SYSTEMS, own, "quantum-espresso")
+    assert not [name for name in files if name.startswith("pseudo/")]
+    brought = {name for name in files_of("quantum-espresso") if "pseudo/" in name}
+    assert brought == {"pseudo/O.pbe-n-kjpaw_csp.1.in", "pseudo/make.sh"}
 
 
 def test_no_input_asks_for_dispersion():

@@ -10,6 +10,8 @@ from csp.reference.levels import (
     read_levels,
 )
 
+PAIRS = "[a.b]\nengine = 'embedding'\nbase = 'c'\nmonomer_basis = 'def2-svp'\n"
+
 
 def test_a_name_without_preset_is_the_production_preset():
     levels = built_in_levels()
@@ -47,6 +49,16 @@ def test_the_digest_of_an_embedding_follows_its_base():
     assert digest_of(level, levels) != before
 
 
+def test_what_a_level_does_not_say_is_not_in_its_digest():
+    """Energies of before a field existed stay energies of their level."""
+    levels = built_in_levels()
+    plain = level_named("pbe-d4-molecules", levels).model_dump(mode="json")
+    assert not {"dimer_basis", "dimer_cutoff_angstrom", "distant_pairs"} & set(plain)
+    assert plain["low_monomers"] == "base"
+    by_fragments = levels_from({"a": plain | {"low_monomers": "fragments"}})["a"]
+    assert "low_monomers" not in by_fragments.model_dump(mode="json")
+
+
 def test_levels_survive_their_way_to_a_worker():
     levels = built_in_levels()
     documents = {name: item.model_dump(mode="json") for name, item in levels.items()}
@@ -70,6 +82,9 @@ def test_a_file_adds_and_replaces_levels(tmp_path):
         ("[a.b]\nengine = 'quantum-espresso'\ncutoff_rydberg = -1", "cutoff_rydberg"),
         ("[a]\nb = 1", "the level a/b"),
         ("a = ", "cannot be read"),
+        (PAIRS + "dimer_basis = 'def2-svp'", "belong together"),
+        (PAIRS + "dimer_cutoff_angstrom = 3.0", "belong together"),
+        (PAIRS + "distant_pairs = 'multipoles'", "give that too"),
     ],
 )
 def test_a_wrong_file_is_explained(tmp_path, text, words):
