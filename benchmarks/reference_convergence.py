@@ -30,7 +30,14 @@ from csp.reference.subjects import Subject
 from csp.reference_source import Source, open_source
 
 LIMITS = Limits(cores=1, cores_each=1, memory=12.0)
-PARTS = ("electronic", "monomers", "dimers", "distant", "dispersion")
+PARTS = {
+    "base and monomers": ("electronic", "monomers", "counterpoise"),
+    "dimers": ("dimers",),
+    "distant": ("distant",),
+    "dispersion": ("dispersion",),
+}
+"""Columns, and the parts of an energy in each: the molecules that an embedding puts in
+are those that it takes out of its base."""
 
 
 def variant(level: Level, key: str, value: Any) -> tuple[Level, dict[str, Level]]:  # noqa: ANN401
@@ -64,11 +71,10 @@ def lattice_energies(
     assert total is not None  # found() raises where an energy is missing
     lowest = min(gas, key=lambda item: energy_of(item).energy)
     units = crystal.n_formula_units
-    own, alone = energy_of(whole), energy_of(lowest)
+    own, alone = energy_of(whole).parts, energy_of(lowest).parts
     parts = {
-        name: own.parts[name] / units - alone.parts.get(name, 0.0)
-        for name in PARTS
-        if name in own.parts
+        column: sum(own.get(n, 0.0) / units - alone.get(n, 0.0) for n in names)
+        for column, names in PARTS.items()
     }
     return total, parts
 
@@ -88,7 +94,7 @@ def table(source: Source, name: str, key: str, values: list[Any]) -> Iterator[st
     yield "| --- | --- |" + " --- |" * len(PARTS)
     for value in values:
         total, parts = lattice_energies(source, *variant(level, key, value))
-        cells = [f"{parts[name]:.2f}" if name in parts else "" for name in PARTS]
+        cells = [f"{parts[column]:.2f}" for column in PARTS]
         yield f"| {value} | {total:.2f} | {' | '.join(cells)} |"
 
 
