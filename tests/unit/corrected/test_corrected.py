@@ -29,7 +29,7 @@ from csp.reference.sharing import write_records
 from csp.reference_source import open_source
 
 LEVELS = built_in_levels()
-PBE = level_named("pbe-d4-qe-2008", LEVELS)
+PBE = level_named("pbe-d4-qe", LEVELS)
 NOTHING = Limits(1, 1, 1.0, budget_seconds=0.0)
 
 
@@ -75,7 +75,7 @@ def campaign_of(source) -> Campaign:
 
 def test_the_known_level_is_the_one_that_builds_on_most(source):
     assert known_level(source, LEVELS) is None
-    hybrid = level_named("pbe0-d4-qe-2008", LEVELS)
+    hybrid = level_named("pbe0-d4-qe", LEVELS)
     record(source, Campaign(source.folder, level_named("pbe-d4", LEVELS), LEVELS), [0])
     record(source, campaign_of(source), [0, 1, 2])
     assert known_level(source, LEVELS) == PBE
@@ -112,7 +112,7 @@ def test_the_lower_level_is_computed_of_more_structures(source):
     """An embedding's base is computed with it; of others the base alone is."""
     chain = [
         Campaign(source.folder, level, LEVELS)
-        for level in chain_of(level_named("pbe0-d4-qe-2008", LEVELS), LEVELS)
+        for level in chain_of(level_named("pbe0-d4-qe", LEVELS), LEVELS)
     ]
     asked = []
     rows = {item.subject.id: row for row, item in enumerate(source.candidates)}
@@ -301,15 +301,15 @@ def test_failures_are_no_labels(source):
 
 def test_the_chain_begins_at_the_bottom():
     names = [
-        level.name for level in chain_of(LEVELS["pbe0-d4-qe-2008/production"], LEVELS)
+        level.name for level in chain_of(LEVELS["pbe0-d4-qe/production"], LEVELS)
     ]
-    assert names == ["pbe-d4-qe-2008/production", "pbe0-d4-qe-2008/production"]
+    assert names == ["pbe-d4-qe/production", "pbe0-d4-qe/production"]
 
 
 def test_csp_correct_tells_the_ranking(source, folder, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     record(source, campaign_of(source), range(8))
-    words = ["correct", str(folder), "--level", "pbe-d4-qe-2008"]
+    words = ["correct", str(folder), "--level", "pbe-d4-qe"]
     shown = CliRunner().invoke(build_app(None), words)
     assert shown.exit_code == 0, shown.output
     assert "8 of" in shown.stdout
@@ -318,7 +318,7 @@ def test_csp_correct_tells_the_ranking(source, folder, monkeypatch):
     assert content["levels"][0]["n_computed"] == 8
     assert len(content["structures"]) == len(source.candidates)
     known = CliRunner().invoke(build_app(None), ["correct", str(folder)])
-    assert "Corrected landscape: pbe-d4-qe-2008/production" in known.stdout
+    assert "Corrected landscape: pbe-d4-qe/production" in known.stdout
     words = ["correct", str(folder), "--level", "pbe-d4-cp2k"]
     missing = CliRunner().invoke(build_app(None), words)
     assert missing.exit_code == 2
@@ -337,7 +337,7 @@ def test_a_run_ends_with_the_energies_it_is_given(finished, source, folder):
     settings = folder / "corrected.toml"
     settings.write_text(
         finished.settings_file.read_text()
-        + '\n[correction]\nenergies = "energies.jsonl"\nlevel = "pbe-d4-qe-2008"\n'
+        + '\n[correction]\nenergies = "energies.jsonl"\nlevel = "pbe-d4-qe"\n'
     )
     run = runs.open_run(settings, folder, ("run.workers=2",))
     stages.correct(run, quiet)

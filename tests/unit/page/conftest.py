@@ -10,7 +10,7 @@ from csp.corrected.tables import RankingRow
 from csp.corrected.tables import csv_text as ranking_csv
 from csp.report.tables import read_csv
 
-LEVEL = "pbe0-d4-qe-2008/production"
+LEVEL = "pbe0-d4-qe/production"
 N_COMPUTED = 6
 
 

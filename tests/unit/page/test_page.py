@@ -96,7 +96,7 @@ def test_a_correction_is_shown_beside_the_force_field(corrected_folder):
     shown = unpacked(page_of(corrected_folder).data)
     first = shown["corrected"]["rank"].index(1)
     assert shown["structures"]["form"][first]
-    assert shown["level"] == "pbe0-d4-qe-2008/production"
+    assert shown["level"] == "pbe0-d4-qe/production"
     assert shown["diagnostics"]["levels"][0]["n_computed"] == 6
     titles = [section.title for section in data.sections]
     assert titles[-2:] == ["Corrected landscape", "Learning curve"]

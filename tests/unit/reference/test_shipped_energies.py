@@ -40,7 +40,7 @@ def test_cells_and_their_doubles_have_one_energy():
     energies = {
         item.subject.id: energy_per_formula_unit(item)
         for item in CALCULATIONS
-        if item.level == "pbe-d4-qe-2008/production"
+        if item.level == "pbe-d4-qe/production"
     }
     doubles = [name for name in energies if name.endswith(SUFFIX)]
     assert len(doubles) >= 4
@@ -56,7 +56,7 @@ def test_the_smallest_is_made_again(tmp_path):
         (
             item
             for item in CALCULATIONS
-            if item.level == "pbe-d4-qe-2008/production"
+            if item.level == "pbe-d4-qe/production"
             and isinstance(item.subject.system, Crystal)
         ),
         key=lambda item: (item.subject.n_atoms, item.cost.cpu_seconds),
