@@ -300,9 +300,7 @@ def test_failures_are_no_labels(source):
 
 
 def test_the_chain_begins_at_the_bottom():
-    names = [
-        level.name for level in chain_of(LEVELS["pbe0-d4-qe/production"], LEVELS)
-    ]
+    names = [level.name for level in chain_of(LEVELS["pbe0-d4-qe/production"], LEVELS)]
     assert names == ["pbe-d4-qe/production", "pbe0-d4-qe/production"]
 
 
