@@ -16,9 +16,16 @@ from typing import Any
 import numpy as np
 
 from csp.molecule import Molecule
-from csp.reference.engine import Energy, Failure, ReferenceEngine, Resources
-from csp.reference.fragment import Fragment
+from csp.reference.engine import (
+    Energy,
+    Failure,
+    Outcome,
+    ReferenceEngine,
+    Resources,
+)
+from csp.reference.fragment import Fragment, fragment_of, mapping
 from csp.reference.fragment_store import FragmentStore
+from csp.reference.records import Results
 
 _SCRATCH = "molecule"
 
@@ -27,14 +34,17 @@ _SCRATCH = "molecule"
 class BaseMolecules:
     """Electronic energies of isolated molecules at a periodic level.
 
+    Rigid molecules are conformers that may have been computed, or imported, at the
+    level already: those are taken.
+
     Attributes:
         engine: Of the level.
-        digest: Of the level.
+        results: Of the level.
         store: Where those computed before are.
     """
 
     engine: ReferenceEngine
-    digest: str
+    results: Results
     store: FragmentStore
 
     def electronic(self, molecule: Fragment, resources: Resources) -> float | Failure:
@@ -46,14 +56,7 @@ class BaseMolecules:
         """
 
         def compute() -> dict[str, Any]:
-            scratch = resources.scratch / _SCRATCH
-            scratch.mkdir(parents=True, exist_ok=True)
-            try:
-                outcome = self.engine.of_molecule(
-                    _molecule(molecule), replace(resources, scratch=scratch)
-                )
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+            outcome = self._known(molecule) or self._computed(molecule, resources)
             if isinstance(outcome, Failure):
                 raise _FailedError(outcome)
             return {
@@ -62,10 +65,32 @@ class BaseMolecules:
             }
 
         try:
-            found = self.store.recall(molecule, f"base {self.digest}", compute)
+            found = self.store.recall(molecule, f"base {self.results.digest}", compute)
         except _FailedError as error:
             return error.failure
         return float(found.content["electronic_kj_per_mol"])
+
+    def _known(self, molecule: Fragment) -> Energy | None:
+        """Of a congruent isolated molecule, if its dispersion can be told apart."""
+        for item in self.results.all():
+            system, outcome = item.subject.system, item.outcome
+            if not isinstance(system, Molecule) or isinstance(outcome, Failure):
+                continue
+            alone = fragment_of([(system.atomic_numbers, system.positions)])
+            is_congruent = system.charge == 0 and mapping(alone, molecule) is not None
+            if is_congruent and "electronic" in outcome.parts:
+                return outcome
+        return None
+
+    def _computed(self, molecule: Fragment, resources: Resources) -> Outcome:
+        scratch = resources.scratch / _SCRATCH
+        scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            return self.engine.of_molecule(
+                _molecule(molecule), replace(resources, scratch=scratch)
+            )
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _FailedError(Exception):

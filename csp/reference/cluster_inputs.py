@@ -7,7 +7,6 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
 
 from csp.arrays import Vector
 from csp.crystal import Crystal
@@ -19,7 +18,11 @@ from csp.reference.engine import Resources
 from csp.reference.kpoints import kpoint_mesh
 from csp.reference.levels import Cp2kLevel, EspressoLevel, Level
 from csp.reference.pseudopotentials import recipe, recipe_name
-from csp.reference.quantum_espresso import box_around, pw_input
+from csp.reference.quantum_espresso import (
+    box_around,
+    pseudopotential_files,
+    pw_input,
+)
 
 System = Crystal | Molecule
 Files = Mapping[str, str]
@@ -76,22 +79,17 @@ def espresso_recipes(level: Level, systems: Iterable[System]) -> Files:
     """Of pseudopotentials that are made and not installed, and how to make them."""
     if not isinstance(level, EspressoLevel):
         raise _wrong(level, "quantum-espresso")
-    numbers = {int(z) for system in systems for z in system.atomic_numbers}
-    names = {level.pseudopotentials.get(chemical_symbols[z], "") for z in numbers}
-    recipes = {name: recipe(name) for name in sorted(names)}
-    files = {
-        f"{PSEUDOPOTENTIALS}/{recipe_name(name)}": text
-        for name, text in recipes.items()
-        if text is not None
-    }
-    if not files:
+    numbers = np.concatenate([system.atomic_numbers for system in systems])
+    found = {name: recipe(name) for name in pseudopotential_files(level, numbers)}
+    recipes = {name: text for name, text in found.items() if text is not None}
+    if not recipes:
         return {}
+    files = {f"{PSEUDOPOTENTIALS}/{recipe_name(n)}": t for n, t in recipes.items()}
     commands = [
         f"ld1.x -in {recipe_name(name)} && "
         # pw.x 6.7 does not read the long lines that ld1.x writes
         f"fold -s -w 200 {name} > {name}.folded && mv {name}.folded {name}"
-        for name, text in recipes.items()
-        if text is not None
+        for name in recipes
     ]
     script = "\n".join(["#!/bin/sh", "set -e", 'cd "$(dirname "$0")"', *commands])
     return files | {f"{PSEUDOPOTENTIALS}/make.sh": script + "\n"}

@@ -73,13 +73,12 @@ def _embedding(
     from csp.reference.remembered import Remembered
 
     base = level_named(level.base, levels)
-    folder, digest = Path(order.folder), digest_of(base, levels)
+    folder = Path(order.folder)
     engine, store = _of_atoms(base), FragmentStore(folder / FRAGMENTS)
-    remembered = Remembered(
-        engine, Results(folder, base.name, digest), subject.id, subject.n_operations
-    )
+    results = Results(folder, base.name, digest_of(base, levels))
+    remembered = Remembered(engine, results, subject.id, subject.n_operations)
     molecules = (
-        BaseMolecules(engine, digest, store) if level.low_monomers == "base" else None
+        BaseMolecules(engine, results, store) if level.low_monomers == "base" else None
     )
     return Embedding(level, remembered, base.functional, store, molecules)
 

@@ -120,8 +120,7 @@ class _Course:
 
     def dimer(self, repeated: Repeated) -> Summand:
         method = self.methods.dimer
-        if method is None:
-            raise InputError("there are pairs and no method for them")
+        assert method is not None  # there are no pairs where there is none
         return self._summand(
             repeated,
             method,

@@ -81,7 +81,7 @@ class QuantumEspresso:
     ) -> Outcome:
         """The electronic energy alone; without a mesh the system is a molecule."""
         program = program_path(["pw.x"], REMEDY)
-        folder = gathered(self._files(atoms[0]), resources)
+        folder = gathered(pseudopotential_files(self.level, atoms[0]), resources)
         if isinstance(folder, Failure):
             return folder
         text = pw_input(self.level, cell, atoms, mesh, resources, folder)
@@ -89,18 +89,23 @@ class QuantumEspresso:
         ended = run_program([program, "-in", "pw.in"], resources)
         return ended if isinstance(ended, Failure) else parsed(ended, mesh)
 
-    def _files(self, numbers: AtomicNumbers) -> list[str]:
-        """The pseudopotentials of these elements."""
-        symbols = sorted({chemical_symbols[z] for z in numbers})
-        known = self.level.pseudopotentials
-        missing = [symbol for symbol in symbols if symbol not in known]
-        if missing:
-            raise InputError(
-                f"the level {self.level.name} has no pseudopotential for "
-                f"{', '.join(missing)}: name one in a file of levels (--levels) and "
-                "set CSP_PSEUDO_DIR to its folder"
-            )
-        return [known[symbol] for symbol in symbols]
+
+def pseudopotential_files(level: EspressoLevel, numbers: AtomicNumbers) -> list[str]:
+    """Names of the pseudopotentials of these elements.
+
+    Raises:
+        InputError: If the level has none for one of them.
+    """
+    symbols = sorted({chemical_symbols[z] for z in numbers})
+    known = level.pseudopotentials
+    missing = [symbol for symbol in symbols if symbol not in known]
+    if missing:
+        raise InputError(
+            f"the level {level.name} has no pseudopotential for "
+            f"{', '.join(missing)}: name one in a file of levels (--levels) and "
+            "set CSP_PSEUDO_DIR to its folder"
+        )
+    return [known[symbol] for symbol in symbols]
 
 
 def box_around(positions: Positions, vacuum: float) -> Cell:

@@ -19,11 +19,14 @@ from csp.errors import ConvergenceError
 from csp.molecule import Molecule
 from csp.reference import fragment_sums
 from csp.reference.base_molecules import BaseMolecules
+from csp.reference.calculation import Calculation
 from csp.reference.dispersion import dispersion_energy
 from csp.reference.embedding import Embedding
 from csp.reference.engine import Energy, Failure, Reason, Resources
 from csp.reference.fragment_store import FragmentStore
 from csp.reference.levels import EmbeddingLevel
+from csp.reference.records import Results
+from csp.reference.subjects import Subject
 from csp.units import KJ_PER_MOL_PER_HARTREE
 
 BASIS = "6-31g"
@@ -249,7 +252,8 @@ class WrongMolecules(MolecularPBE):
 def exchanging(engine, base, **changes):
     """The engine with low monomers by the base."""
     level = engine.level.model_copy(update={"low_monomers": "base", **changes})
-    molecules = BaseMolecules(base, "digest", engine.store)
+    results = Results(engine.store.folder, "base", "digest")
+    molecules = BaseMolecules(base, results, engine.store)
     return replace(engine, level=level, base=base, molecules=molecules)
 
 
@@ -277,14 +281,41 @@ def test_what_the_base_gets_wrong_in_molecules_cancels(
         assert len(base.asked) == 1
 
 
+NO_PAIRS = {"dimer_basis": None, "dimer_cutoff_angstrom": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_taken"),
+    [
+        ({}, True),
+        ({"positions": 1.05 * WATER}, False),
+        ({"charge": 2}, False),
+        ({"parts": {"total": -123.0}}, False),
+    ],
+)
+def test_conformers_known_at_the_base_are_not_computed_again(
+    engine, crystal, water, resources, changes, is_taken
+):
+    base = WrongMolecules(0.0, [])
+    own = exchanging(engine, base, **NO_PAIRS)
+    turned = changes.get("positions", WATER) @ np.diag([1.0, -1.0, 1.0]) + 3.0
+    molecule = replace(water.at(turned), charge=changes.get("charge", 0))
+    parts = changes.get("parts", {"electronic": -100.0, "dispersion": -23.0})
+    subject = Subject("gas-conformers-1", molecule, 1)
+    known = Energy(-123.0, parts, {})
+    own.molecules.results.write(
+        Calculation(subject, "base", "digest", known, (), None, {})
+    )
+    found = own.of_crystal(crystal, resources)
+    assert len(base.asked) == (0 if is_taken else 1)
+    alone = own.of_molecule(water, resources)
+    low = alone.parts["monomers"] - found.parts["monomers"] / 2
+    assert (low == pytest.approx(-100.0)) == is_taken
+
+
 def test_without_pairs_only_molecules_are_exchanged(engine, crystal, water, resources):
     base = WrongMolecules(300.0, [])
-    changes = {
-        "functional": "pbe",
-        "dimer_basis": None,
-        "dimer_cutoff_angstrom": None,
-    }
-    own = exchanging(engine, base, **changes)
+    own = exchanging(engine, base, functional="pbe", **NO_PAIRS)
     found = own.of_crystal(crystal, resources)
     assert found.parts["dimers"] == 0.0
     assert found.provenance["distinct_dimers"] == 0
@@ -306,9 +337,7 @@ def test_a_molecule_that_the_base_cannot_compute_is_not_kept(
         def of_molecule(self, molecule, resources):
             return failure
 
-    level = {"dimer_basis": None, "dimer_cutoff_angstrom": None}
-    assert exchanging(engine, Failing(), **level).of_crystal(crystal, resources) is (
-        failure
-    )
-    mended = exchanging(engine, MolecularPBE(), **level).of_crystal(crystal, resources)
-    assert isinstance(mended, Energy)
+    failing = exchanging(engine, Failing(), **NO_PAIRS)
+    assert failing.of_crystal(crystal, resources) is failure
+    mended = exchanging(engine, MolecularPBE(), **NO_PAIRS)
+    assert isinstance(mended.of_crystal(crystal, resources), Energy)

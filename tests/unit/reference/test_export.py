@@ -205,6 +205,10 @@ def test_what_cannot_be_exported_is_explained():
         exported({"a b": WATER, "a/b": WATER}, level("pbe-d4"), "vasp")
     with pytest.raises(InputError, match=r"pbe-d4/production is one of the engine"):
         exported(SYSTEMS, level("pbe-d4"), "cp2k")
+    no_bonds = np.empty((0, 2), dtype=int)
+    xenon = Molecule(np.array([54]), np.zeros((1, 3)), no_bonds, 0, "xenon")
+    with pytest.raises(InputError, match="no pseudopotential for Xe: name one"):
+        exported({"xenon": xenon}, level("pbe-d4-qe"), "quantum-espresso")
     with pytest.raises(InputError, match=r"for pbe and pbe0, not for 'none'"):
         exported(SYSTEMS, level("gfn2-xtb"), "vasp")
     ion = Molecule(np.array([1]), np.zeros((1, 3)), np.zeros((0, 2), int), 1, "proton")
