@@ -1,6 +1,15 @@
-"""Every array annotation of csp is checked at run time under test."""
+"""Every array annotation of csp is checked at run time under test.
 
+Each of several workers of pytest computes with one thread: more would wait for one
+another. Libraries read how many when they are loaded, so that it is said first.
+"""
+
+import os
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
