@@ -14,11 +14,10 @@ from typing import Any
 
 from csp.conformers.settings import Level, MultipoleLevel
 from csp.crystal import Crystal
-from csp.errors import CspError
+from csp.errors import ConvergenceError, CspError, InputError
 from csp.molecule import Molecule
 from csp.reference.base_molecules import BaseMolecules
 from csp.reference.dimers import Fragments, Repeated, fragments_of
-from csp.reference.dispersion import dispersion_energy
 from csp.reference.engine import (
     Energy,
     Failure,
@@ -42,6 +41,7 @@ from csp.reference.fragment_sums import (
     evaluated,
     threads,
 )
+from csp.reference.level_dispersion import level_dispersion
 from csp.reference.levels import EmbeddingLevel
 
 
@@ -69,12 +69,9 @@ class Embedding:
         correction = self.correction_of(crystal, resources)
         if isinstance(correction, Failure):
             return correction
-        dispersion = dispersion_energy(
-            self.level.dispersion,
-            self.level.functional,
-            (crystal.atomic_numbers, crystal.positions),
-            crystal.cell,
-        )
+        dispersion = self._dispersion(crystal, resources)
+        if isinstance(dispersion, Failure):
+            return dispersion
         base = self.base.of_crystal(crystal, resources)
         return _combined(base, correction, dispersion)
 
@@ -84,9 +81,9 @@ class Embedding:
             return charged(molecule)
         atoms = (molecule.atomic_numbers, molecule.positions)
         alone = Fragments((Repeated(fragment_of([atoms]), 1),), ())
-        dispersion = dispersion_energy(
-            self.level.dispersion, self.level.functional, atoms
-        )
+        dispersion = self._dispersion(molecule, resources)
+        if isinstance(dispersion, Failure):
+            return dispersion
         if self.molecules is not None:
             return self._exchanged(alone, resources, dispersion)
         correction = self._correction(alone, resources)
@@ -95,6 +92,17 @@ class Embedding:
         return _combined(
             self.base.of_molecule(molecule, resources), correction, dispersion
         )
+
+    def _dispersion(
+        self, system: Crystal | Molecule, resources: Resources
+    ) -> float | Failure:
+        try:
+            with threads(resources.cores):
+                return level_dispersion(self.level, system)
+        except ConvergenceError as error:
+            return Failure(Reason.NOT_CONVERGED, str(error), is_final=True)
+        except InputError as error:
+            return Failure(Reason.UNSUPPORTED, str(error), is_final=True)
 
     def _exchanged(
         self, alone: Fragments, resources: Resources, dispersion: float

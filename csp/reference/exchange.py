@@ -21,8 +21,8 @@ from csp.errors import InputError
 from csp.geometry import overlay, parameters_from_cell
 from csp.molecule import Molecule
 from csp.reference.counterpoise import counterpoised
-from csp.reference.dispersion import dispersion_energy
 from csp.reference.engine import Energy, Failure, Resources
+from csp.reference.level_dispersion import level_dispersion
 from csp.reference.levels import Cp2kLevel, Level, PySCFLevel
 from csp.units import KJ_PER_MOL_PER_EV
 
@@ -268,16 +268,7 @@ def _completed(
 ) -> Energy:
     if level is None:
         return Energy(electronic, {"total": electronic}, provenance)
-    cell, charge = (
-        (system.cell, 0) if isinstance(system, Crystal) else (None, system.charge)
-    )
-    dispersion = dispersion_energy(
-        level.dispersion,
-        level.functional,
-        (system.atomic_numbers, system.positions),
-        cell,
-        charge,
-    )
+    dispersion = level_dispersion(level, system)
     parts = {"electronic": electronic, "dispersion": dispersion}
     energy = Energy(electronic + dispersion, parts, provenance)
     if not isinstance(system, Crystal) or not isinstance(level, PySCFLevel | Cp2kLevel):

@@ -55,10 +55,15 @@ class _Level(BaseModel):
 
     name: str
     functional: str = "pbe"
+
+
+class _PairwiseLevel(_Level):
+    """Dispersion by a model that needs the atoms' places alone."""
+
     dispersion: Dispersion = "d4"
 
 
-class PySCFLevel(_Level):
+class PySCFLevel(_PairwiseLevel):
     """Periodic and molecular DFT in Gaussian bases, with pip alone.
 
     Crystals are computed with Goedecker–Teter–Hutter pseudopotentials and several
@@ -92,7 +97,7 @@ class PySCFLevel(_Level):
         return Gaussians(self.basis, self.pseudopotential)
 
 
-class EspressoLevel(_Level):
+class EspressoLevel(_PairwiseLevel):
     """Plane waves and projector-augmented waves by Quantum ESPRESSO's pw.x."""
 
     engine: Literal["quantum-espresso"]
@@ -107,7 +112,7 @@ class EspressoLevel(_Level):
     made from a recipe (:mod:`csp.reference.pseudopotentials`)."""
 
 
-class Cp2kLevel(_Level):
+class Cp2kLevel(_PairwiseLevel):
     """Gaussians and plane waves by CP2K, with the pseudopotentials of GTH."""
 
     engine: Literal["cp2k"]
@@ -147,7 +152,7 @@ class XtbLevel(_Level):
     accuracy: Positive = 0.1
 
 
-class AseLevel(_Level):
+class AseLevel(_PairwiseLevel):
     """Any ASE calculator, named by its import path."""
 
     engine: Literal["ase"]
@@ -175,6 +180,9 @@ class EmbeddingLevel(_Level):
     base: str
     """Name of the periodic level; its functional is the low one."""
     functional: str = "pbe0"
+    dispersion: Dispersion | Literal["mbd"] = "d4"
+    """``mbd`` is many-body dispersion, by the Hirshfeld volumes of the molecules'
+    densities (:mod:`csp.reference.level_dispersion`)."""
     monomer_basis: str
     low_monomers: Literal["fragments", "base"] = Field(
         default="fragments", exclude_if=lambda value: value == "fragments"
@@ -209,7 +217,7 @@ class EmbeddingLevel(_Level):
         return self
 
 
-class FragmentLevel(_Level):
+class FragmentLevel(_PairwiseLevel):
     """Hybrid-functional monomers and dimers in place of the force field's.
 
     E = E(force field) + Σ monomers E_high + Σ dimers closer than the cutoff

@@ -16,6 +16,7 @@ from csp.errors import InputError
 from csp.molecule import Molecule
 from csp.reference.dispersion import dispersion_energy
 from csp.reference.exchange import read_energies
+from csp.reference.level_dispersion import level_dispersion
 from csp.reference.levels import XtbLevel, built_in_levels, level_named
 from csp.reference.supercells import repeated
 from csp.units import KJ_PER_MOL_PER_EV
@@ -149,6 +150,9 @@ def test_dispersion_of_the_level_is_added_to_electronic_energies(tmp_path):
         assert expected < -0.1
         assert energy.parts["dispersion"] == pytest.approx(expected)
         assert energy.energy == pytest.approx(-100.0 * KJ_PER_MOL_PER_EV + expected)
+    many_body = level_named("pbe0-mbd", built_in_levels())
+    parts = read(tmp_path, *frames, completed_by=many_body).energies["water"].parts
+    assert parts["dispersion"] == level_dispersion(many_body, SYSTEMS["water"])
     own = XtbLevel(name="x", engine="tblite", method="GFN2-xTB", width_angstrom=9.0)
     beta = read(tmp_path, frame(), completed_by=own).energies["beta"]
     assert beta.energy == pytest.approx(-100.0 * KJ_PER_MOL_PER_EV)
