@@ -246,7 +246,7 @@ def free_atom(number: int, functional: str, basis: str) -> FreeAtom:
     atom = gto.M(
         atom=[(symbol, (0.0, 0.0, 0.0))], basis=basis, spin=number % 2, verbose=0
     )
-    with quiet_scratch():
+    with quiet_scratch(), warnings.catch_warnings():
         # PySCF warns of a function that it calls itself
         warnings.simplefilter("ignore", DeprecationWarning)
         field = AtomSphericAverageRKS(atom)
