@@ -41,7 +41,7 @@ from csp.reference.fragment_sums import (
     evaluated,
     threads,
 )
-from csp.reference.level_dispersion import level_dispersion
+from csp.reference.level_dispersion import level_dispersion, volumes_of
 from csp.reference.levels import EmbeddingLevel
 
 
@@ -93,27 +93,27 @@ class Embedding:
             self.base.of_molecule(molecule, resources), correction, dispersion
         )
 
-    def _dispersion(
-        self, system: Crystal | Molecule, resources: Resources
-    ) -> float | Failure:
+    def _dispersion(self, system: Crystal | Molecule, resources: Resources) -> Outcome:
         try:
             with threads(resources.cores):
-                return level_dispersion(self.level, system)
+                energy = level_dispersion(self.level, system)
         except ConvergenceError as error:
             return Failure(Reason.NOT_CONVERGED, str(error), is_final=True)
         except InputError as error:
             return Failure(Reason.UNSUPPORTED, str(error), is_final=True)
+        return Energy(energy, {"dispersion": energy}, volumes_of(self.level))
 
     def _exchanged(
-        self, alone: Fragments, resources: Resources, dispersion: float
+        self, alone: Fragments, resources: Resources, dispersion: Energy
     ) -> Outcome:
         """An isolated molecule that keeps nothing of the base."""
         found = evaluated(alone, self._methods(), self.store, resources)
         if isinstance(found, Failure):
             return found
         monomers = sum(_high(summand) for summand in found.monomers)
-        parts = {"monomers": monomers, "dispersion": dispersion}
-        return Energy(monomers + dispersion, parts, found.provenance)
+        parts = {"monomers": monomers, **dispersion.parts}
+        provenance = {**found.provenance, **dispersion.provenance}
+        return Energy(sum(parts.values()), parts, provenance)
 
     def correction_of(self, crystal: Crystal, resources: Resources) -> Outcome:
         """What the fragments add to the base, kJ/mol of cells, without dispersion."""
@@ -199,7 +199,7 @@ def _high(summand: Summand) -> float:
     return summand.repeated.count * summand.energies[-1]
 
 
-def _combined(base: Outcome, correction: Energy, dispersion: float) -> Outcome:
+def _combined(base: Outcome, correction: Energy, dispersion: Energy) -> Outcome:
     if isinstance(base, Failure):
         return base
     if "electronic" not in base.parts:
@@ -212,9 +212,13 @@ def _combined(base: Outcome, correction: Energy, dispersion: float) -> Outcome:
     parts = {
         **{name: part for name, part in base.parts.items() if name != "dispersion"},
         **correction.parts,
-        "dispersion": dispersion,
+        **dispersion.parts,
     }
-    provenance = {**correction.provenance, "base": dict(base.provenance)}
+    provenance = {
+        **correction.provenance,
+        **dispersion.provenance,
+        "base": dict(base.provenance),
+    }
     return Energy(sum(parts.values()), parts, provenance)
 
 

@@ -5,7 +5,11 @@ from csp.errors import InputError
 from csp.molecule import Molecule
 from csp.reference.dispersion import dispersion_energy
 from csp.reference.fragment import fragment_of
-from csp.reference.hirshfeld import volume_ratios_of_crystal, volume_ratios_of_molecule
+from csp.reference.hirshfeld import (
+    METHOD,
+    volume_ratios_of_crystal,
+    volume_ratios_of_molecule,
+)
 from csp.reference.levels import Level
 from csp.reference.many_body_dispersion import many_body_dispersion
 
@@ -38,3 +42,8 @@ def level_dispersion(level: Level, system: Crystal | Molecule) -> float:
     else:
         ratios = volume_ratios_of_molecule(fragment_of([atoms]))
     return many_body_dispersion(level.functional, atoms, ratios, cell)
+
+
+def volumes_of(level: Level) -> dict[str, str]:
+    """Provenance of a level's dispersion: what its volumes come from, if it has any."""
+    return {"hirshfeld_method": str(METHOD)} if level.dispersion == "mbd" else {}

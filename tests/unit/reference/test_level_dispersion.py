@@ -73,6 +73,29 @@ def test_only_embeddings_have_it():
             levels_from({name: changed})
 
 
+class Periodic:
+    """A base with a dispersion of its own, which must not be counted."""
+
+    def of_crystal(self, crystal, resources):
+        return Energy(-105.0, {"electronic": -100.0, "dispersion": -5.0}, {})
+
+    def of_molecule(self, molecule, resources):
+        return self.of_crystal(molecule, resources)
+
+
+@pytest.mark.parametrize("name", ["pbe0-mbd", "pbe0-d4"])
+def test_an_embedding_has_it_once_and_says_whose_volumes(name, tmp_path, monkeypatch):
+    nothing = Energy(0.0, {}, {})
+    monkeypatch.setattr(embedding.Embedding, "correction_of", lambda *_: nothing)
+    level = level_named(name, LEVELS)
+    engine = embedding.Embedding(level, Periodic(), "pbe", FragmentStore(tmp_path))
+    found = engine.of_crystal(crystal(3.5), Resources(1, 2.0, tmp_path))
+    expected = level_dispersion(level, crystal(3.5))
+    assert found.parts == {"electronic": -100.0, "dispersion": pytest.approx(expected)}
+    assert found.energy == pytest.approx(expected - 100.0)
+    assert ("hirshfeld_method" in found.provenance) == (name == "pbe0-mbd")
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
